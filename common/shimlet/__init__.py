@@ -1,3 +1,3 @@
-"""The core of Shimlet: one protocol for boards and desktops. Imports nothing, so that a board loads only what it uses."""
+"""The core of Shimlet, the same on boards and desktops; imports nothing by itself."""
 
 __version__ = "0.1.0"
