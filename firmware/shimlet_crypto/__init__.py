@@ -6,9 +6,9 @@ ValueError, a signature that is not right is just False. For buffers and offsets
 runs: "bigint" is plain ints. How far signing is safe from being timed: see `ed25519`.
 """
 
+from . import ed25519
 from .blake2b import blake2b as blake2b
 from .sha512 import sha512 as sha512
-from . import ed25519
 
 backend = "bigint"
 

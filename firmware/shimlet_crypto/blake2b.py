@@ -9,14 +9,22 @@ upper half free for carries and for the bits that a rotation moves. One big-int 
 does the work of four, and starting one costs more than the work in it.
 """
 
-_WORD = 0xffffffffffffffff
+_WORD = 0xFFFFFFFFFFFFFFFF
 _ONES = 1 | 1 << 128 | 1 << 256 | 1 << 384
 _LANES = _WORD * _ONES
 # The start values of SHA-512, four to a row.
-_START_LOW = (0x6a09e667f3bcc908 | 0xbb67ae8584caa73b << 128
-              | 0x3c6ef372fe94f82b << 256 | 0xa54ff53a5f1d36f1 << 384)
-_START_HIGH = (0x510e527fade682d1 | 0x9b05688c2b3e6c1f << 128
-               | 0x1f83d9abfb41bd6b << 256 | 0x5be0cd19137e2179 << 384)
+_START_LOW = (
+    0x6A09E667F3BCC908
+    | 0xBB67AE8584CAA73B << 128
+    | 0x3C6EF372FE94F82B << 256
+    | 0xA54FF53A5F1D36F1 << 384
+)
+_START_HIGH = (
+    0x510E527FADE682D1
+    | 0x9B05688C2B3E6C1F << 128
+    | 0x1F83D9ABFB41BD6B << 256
+    | 0x5BE0CD19137E2179 << 384
+)
 # In which order each of the ten rounds takes the 16 words of the message.
 _ORDER = (
     b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"
@@ -40,13 +48,13 @@ def blake2b_into(buf, start: int, length: int, size: int, out, at: int) -> None:
     high = _START_HIGH
     done = 0
     while length - done > 128:  # the last block, full or not, is for below
-        words = _words(buf[start + done:start + done + 128])
+        words = _words(buf[start + done : start + done + 128])
         done += 128
         low, high = _compress(low, high, words, done, 0)
-    last = bytes(buf[start + done:start + length])
+    last = bytes(buf[start + done : start + length])
     low, high = _compress(low, high, _words(last + bytes(128 - len(last))), length, _WORD)
     digest = _row_bytes(low) + _row_bytes(high)
-    out[at:at + size] = digest[:size]
+    out[at : at + size] = digest[:size]
 
 
 def blake2b(data, size: int = 32) -> bytes:
@@ -58,7 +66,7 @@ def blake2b(data, size: int = 32) -> bytes:
 
 def _words(block) -> list:
     """The 16 words of a block, each as the 16 bytes of a lane."""
-    return [bytes(block[i:i + 8]) + bytes(8) for i in range(0, 128, 8)]
+    return [bytes(block[i : i + 8]) + bytes(8) for i in range(0, 128, 8)]
 
 
 def _row_bytes(row: int) -> bytes:
@@ -88,8 +96,10 @@ def _turn(row: int, bits: int) -> int:
 def _gather(words: list, at: int) -> int:
     """The row of message words for one half of a step: every second one from `at` on."""
     order = _ORDER
-    return int.from_bytes(words[order[at]] + words[order[at + 2]] + words[order[at + 4]]
-                          + words[order[at + 6]], "little")
+    return int.from_bytes(
+        words[order[at]] + words[order[at + 2]] + words[order[at + 4]] + words[order[at + 6]],
+        "little",
+    )
 
 
 def _mix(a: int, b: int, c: int, d: int, words: list, at: int) -> tuple:

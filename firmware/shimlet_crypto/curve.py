@@ -4,16 +4,16 @@ In: ints below 2**256 and 32-byte strings inside buffers. Out: points, which are
 E, H) with x = X / Z, y = Y / Z and x * y = E * H / Z: the last product is only needed to add, so
 `_add` does it, and doubling, which is most of the work, never does. Called by `ed25519` alone.
 
-An addend is a tuple (y + x, y - x, 2 * d * x * y, 2), all but the 2 over the same Z; only these are kept in tables.
+An addend is the form in which tables keep a point: (Y + X, Y - X, 2 * d * X * Y / Z, 2 * Z).
 The formulas (Hisil, Wong, Carter, Dawson 2008) hold for all pairs of points: there are no
 special cases to branch on.
 """
 
-P = 0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed  # the field's prime
-L = 0x1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed  # the base point's order
-_D = 0x52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3  # of -x2 + y2 = 1 + d x2 y2
-_ROOT_OF_MINUS_1 = 0x2b8324804fc1df0b2b4d00993dfbd7a72f431806ad2fe478c4ee1b274a0ea0b0
-_Y_OF_ORDER_8 = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826
+P = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFED  # the field's prime
+L = 0x1000000000000000000000000000000014DEF9DEA2F79CD65812631A5CF5D3ED  # the base point's order
+_D = 0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3  # -x2 + y2 = 1 + d x2 y2
+_ROOT_OF_MINUS_1 = 0x2B8324804FC1DF0B2B4D00993DFBD7A72F431806AD2FE478C4EE1B274A0EA0B0
+_Y_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _255_BITS = (1 << 255) - 1
 _IDENTITY = (0, 1, 1, 0, 1)
 
@@ -21,56 +21,104 @@ _IDENTITY = (0, 1, 1, 0, 1)
 # (2**192 + s2 * 2**128 + s1 * 2**64 + s0) * B, where s is 1 for a set bit of i and else -1.
 _COMB = (
     (
-        (0x4bce9446480868276483c2eeaa458b518b93d91cd39a48544bb0a2c82473383e,
-         0x4005b7aec464396dc6715425551e2bd26f40b13d5bb14dc1e3e2a813db88d0ad,
-         0x1c77bb7663a643da614d357d2fbb2e98e0b4a9d0af6d7625cc80e1825bec791c, 2),
-        (0x43a8fdcf6ff38a66b9891f54962908756fc562735847acbd16d2b559ae3e68e7,
-         0x664f358f89bc80a75ebc65f0027344fbe7bcb593547b0a0de9ded2759d7134b0,
-         0x51b57c9c7cef6c85e1438b6757d4c159114d92f13be4a3f13dd439646715ebb4, 2),
-        (0x1d9d9c1e48ce26573ef484d90c15bcd25580fda6c672865299143e05ac044781,
-         0x135073907743d45c399789b3157378330b545f61c9862bd31f331b655a0dd5c9,
-         0x0a56e7b14a5d055ad8376693f3828cebfefa63b99071d17a13e0862ff5ad1eab, 2),
-        (0x7b2511f3fce9148a093a94d404445bfd8bd87741c94488eeadcfce6a255f8c9c,
-         0x7c185a8865425f137852ec34c1385592e87e6e541ed87dcb124246f7bf235b3e,
-         0x596404a0141857b5447c9adda165f0a5033339016b067c19974f818e9ed9afef, 2),
-        (0x6e688754f2d9c85c08261739accde233b352278b9f0baec9f7891b1fd8bf0c8d,
-         0x11aadda447e059c078a349df2fc0acee6154aead9782300482638f9184944a2d,
-         0x42ccb2234b77adbb8e96f8c3f56fcaa2bef83c540defc3daa36333d9f254cfb9, 2),
-        (0x5e44695748248c1adec4f49fe497c37482776efe43759e42ccd2fd6877fdd933,
-         0x43d2feb3f8a8fb6e46e97c82d4291bd1450b91b09102063a63f880c42f9a71ab,
-         0x154efbef9f1412bcfb37d31a5f00ed94702995d09d4ba70828bd167497091ffe, 2),
-        (0x27b7969d079bb32ee30d8d20bd10ddd50dacb426f2fd9129057b2ec8156053a2,
-         0x6ae6a096fb9c8a8beedc839d0d2b648f67c0e0270b0e1f42087e74b0271a119d,
-         0x70d13dbabd8f7b3cf2e3e83b1f8ddcac72e18cda8f518cd1a7243e5a908d8281, 2),
-        (0x09952a563bc8ffc25a2ba76f71f8c89a79df5c7560811a8b137eeb6747fbb842,
-         0x409b4adce5c6cf2fd4ebeb1b0664e3a596b5c6fa5f93c226a2a8cb4bdc7ef83c,
-         0x69b968a704657d64fb22faa25949ff2f89299305a5f505b444d53db9834350c4, 2),
+        (
+            0x4BCE9446480868276483C2EEAA458B518B93D91CD39A48544BB0A2C82473383E,
+            0x4005B7AEC464396DC6715425551E2BD26F40B13D5BB14DC1E3E2A813DB88D0AD,
+            0x1C77BB7663A643DA614D357D2FBB2E98E0B4A9D0AF6D7625CC80E1825BEC791C,
+            2,
+        ),
+        (
+            0x43A8FDCF6FF38A66B9891F54962908756FC562735847ACBD16D2B559AE3E68E7,
+            0x664F358F89BC80A75EBC65F0027344FBE7BCB593547B0A0DE9DED2759D7134B0,
+            0x51B57C9C7CEF6C85E1438B6757D4C159114D92F13BE4A3F13DD439646715EBB4,
+            2,
+        ),
+        (
+            0x1D9D9C1E48CE26573EF484D90C15BCD25580FDA6C672865299143E05AC044781,
+            0x135073907743D45C399789B3157378330B545F61C9862BD31F331B655A0DD5C9,
+            0x0A56E7B14A5D055AD8376693F3828CEBFEFA63B99071D17A13E0862FF5AD1EAB,
+            2,
+        ),
+        (
+            0x7B2511F3FCE9148A093A94D404445BFD8BD87741C94488EEADCFCE6A255F8C9C,
+            0x7C185A8865425F137852EC34C1385592E87E6E541ED87DCB124246F7BF235B3E,
+            0x596404A0141857B5447C9ADDA165F0A5033339016B067C19974F818E9ED9AFEF,
+            2,
+        ),
+        (
+            0x6E688754F2D9C85C08261739ACCDE233B352278B9F0BAEC9F7891B1FD8BF0C8D,
+            0x11AADDA447E059C078A349DF2FC0ACEE6154AEAD9782300482638F9184944A2D,
+            0x42CCB2234B77ADBB8E96F8C3F56FCAA2BEF83C540DEFC3DAA36333D9F254CFB9,
+            2,
+        ),
+        (
+            0x5E44695748248C1ADEC4F49FE497C37482776EFE43759E42CCD2FD6877FDD933,
+            0x43D2FEB3F8A8FB6E46E97C82D4291BD1450B91B09102063A63F880C42F9A71AB,
+            0x154EFBEF9F1412BCFB37D31A5F00ED94702995D09D4BA70828BD167497091FFE,
+            2,
+        ),
+        (
+            0x27B7969D079BB32EE30D8D20BD10DDD50DACB426F2FD9129057B2EC8156053A2,
+            0x6AE6A096FB9C8A8BEEDC839D0D2B648F67C0E0270B0E1F42087E74B0271A119D,
+            0x70D13DBABD8F7B3CF2E3E83B1F8DDCAC72E18CDA8F518CD1A7243E5A908D8281,
+            2,
+        ),
+        (
+            0x09952A563BC8FFC25A2BA76F71F8C89A79DF5C7560811A8B137EEB6747FBB842,
+            0x409B4ADCE5C6CF2FD4EBEB1B0664E3A596B5C6FA5F93C226A2A8CB4BDC7EF83C,
+            0x69B968A704657D64FB22FAA25949FF2F89299305A5F505B444D53DB9834350C4,
+            2,
+        ),
     ),
     (
-        (0x7afd8bf360577b465f3e2c2660c2bbf8319f93b8bd3987f70b80b5944212a2e9,
-         0x6b454b96576a4960921f91403ca22422f416407c03085e763bb73c0bb7c21720,
-         0x35de5c5d19538a2c824791e5c858a30cd6a8ca5fbbd4f4f7566116b9ca43e286, 2),
-        (0x427d63cb4e3317b5a0ff4aa219db880e8cf117ed0698dd847c96c758edbafa5d,
-         0x6f158f16fe5d539267d7d0697d5a1de050d82ea7ce1f1f08a9b24bf606795b24,
-         0x0d2ad11ab10e734b8eae5b855dfa34ed68057c0afc612de9a3d1505c32a272ca, 2),
-        (0x171b767fdc013e33ccea342290d6be78107e05e1a07b20b3869e9351ff8cf4cd,
-         0x68329fbaf27bdaee43acc5215447f2e1771779bf625545a48ca72a631d47acd4,
-         0x1a2858a1c0289e1b8971fc364697e883856f45fffc17c1a17aa09ead795bb18c, 2),
-        (0x3f49ef0f7787202fb81c004131bcb174d1d28daad482b67bafed9f4cbb1dbe2f,
-         0x1499a70fd7e7b8944a5e5d5f326335a555ee8ce7aef184da479bb61c27eccfba,
-         0x15409ae571ee96d01a209b1618b1fee79d6e09feca08c37a10099aedc7ae63c8, 2),
-        (0x6e567bdb7c35d0bb6b7037f905d9cdd6ba70bd10110839922ce35b5e4eaaa29c,
-         0x29db3ea3a9fd8c08db9e844e5de827e88c4430c7fff7fcae048b5082cdbf78b4,
-         0x438cd771a7b9f3dfbb20f4922f461d068b762d2b4f8cb00b36fd5871a830954a, 2),
-        (0x65af1fa2d969f7a379eded8812b90fcb19bd453e05810f4a0ad01123c83457c9,
-         0x3b0521de4507113274e7e214e2f6b8305fc08058d05854ca150465aff095345e,
-         0x6fe1d685c1e4960ed3b6c90aa850bb04062d695149d4c0718422ad2e21a4d420, 2),
-        (0x03d25d273f5160ecbf297e0b3e8c549f1b9e05fafac0680c681419333279c1dc,
-         0x6a762ca66aa06742f651df8af62d60b74f9462e08244f936ddebd6a60c771f68,
-         0x42fda3c8f743ef8baeb2f04b1ba440a27ee9026362f399a0b7d2174ec82322b7, 2),
-        (0x03d2a9b125c80dff908063db6f45b448f301bddb39292b8f2e9b3e1c2c8cdc4a,
-         0x2c63df06adb3d562a94247e46dbbbaef6ddfb9ed18c4f6823ecadb0a72684fb0,
-         0x066f5248f35c4364bd60c01e0056855130fae1c25eb4e217fd788e43ba8dd8fc, 2),
+        (
+            0x7AFD8BF360577B465F3E2C2660C2BBF8319F93B8BD3987F70B80B5944212A2E9,
+            0x6B454B96576A4960921F91403CA22422F416407C03085E763BB73C0BB7C21720,
+            0x35DE5C5D19538A2C824791E5C858A30CD6A8CA5FBBD4F4F7566116B9CA43E286,
+            2,
+        ),
+        (
+            0x427D63CB4E3317B5A0FF4AA219DB880E8CF117ED0698DD847C96C758EDBAFA5D,
+            0x6F158F16FE5D539267D7D0697D5A1DE050D82EA7CE1F1F08A9B24BF606795B24,
+            0x0D2AD11AB10E734B8EAE5B855DFA34ED68057C0AFC612DE9A3D1505C32A272CA,
+            2,
+        ),
+        (
+            0x171B767FDC013E33CCEA342290D6BE78107E05E1A07B20B3869E9351FF8CF4CD,
+            0x68329FBAF27BDAEE43ACC5215447F2E1771779BF625545A48CA72A631D47ACD4,
+            0x1A2858A1C0289E1B8971FC364697E883856F45FFFC17C1A17AA09EAD795BB18C,
+            2,
+        ),
+        (
+            0x3F49EF0F7787202FB81C004131BCB174D1D28DAAD482B67BAFED9F4CBB1DBE2F,
+            0x1499A70FD7E7B8944A5E5D5F326335A555EE8CE7AEF184DA479BB61C27ECCFBA,
+            0x15409AE571EE96D01A209B1618B1FEE79D6E09FECA08C37A10099AEDC7AE63C8,
+            2,
+        ),
+        (
+            0x6E567BDB7C35D0BB6B7037F905D9CDD6BA70BD10110839922CE35B5E4EAAA29C,
+            0x29DB3EA3A9FD8C08DB9E844E5DE827E88C4430C7FFF7FCAE048B5082CDBF78B4,
+            0x438CD771A7B9F3DFBB20F4922F461D068B762D2B4F8CB00B36FD5871A830954A,
+            2,
+        ),
+        (
+            0x65AF1FA2D969F7A379EDED8812B90FCB19BD453E05810F4A0AD01123C83457C9,
+            0x3B0521DE4507113274E7E214E2F6B8305FC08058D05854CA150465AFF095345E,
+            0x6FE1D685C1E4960ED3B6C90AA850BB04062D695149D4C0718422AD2E21A4D420,
+            2,
+        ),
+        (
+            0x03D25D273F5160ECBF297E0B3E8C549F1B9E05FAFAC0680C681419333279C1DC,
+            0x6A762CA66AA06742F651DF8AF62D60B74F9462E08244F936DDEBD6A60C771F68,
+            0x42FDA3C8F743EF8BAEB2F04B1BA440A27EE9026362F399A0B7D2174EC82322B7,
+            2,
+        ),
+        (
+            0x03D2A9B125C80DFF908063DB6F45B448F301BDDB39292B8F2E9B3E1C2C8CDC4A,
+            0x2C63DF06ADB3D562A94247E46DBBBAEF6DDFB9ED18C4F6823ECADB0A72684FB0,
+            0x066F5248F35C4364BD60C01E0056855130FAE1C25EB4E217FD788E43BA8DD8FC,
+            2,
+        ),
     ),
 )
 
@@ -146,12 +194,12 @@ def compress_into(p: tuple, out, at: int) -> None:
     """Write the 32 bytes of a point to out[at:at + 32]: y, and the lowest bit of x on top."""
     x, y, z, _, _ = p
     z = _inverse(z)
-    out[at:at + 32] = (y * z % P | (x * z % P & 1) << 255).to_bytes(32, "little")
+    out[at : at + 32] = (y * z % P | (x * z % P & 1) << 255).to_bytes(32, "little")
 
 
 def decompress(buf, at: int):
-    """The point whose 32 bytes are buf[at:at + 32]; None if y is not reduced or not on the curve."""
-    y = int.from_bytes(buf[at:at + 32], "little")
+    """The point whose 32 bytes are buf[at:at + 32]; None if y is above P or not on the curve."""
+    y = int.from_bytes(buf[at : at + 32], "little")
     sign = y >> 255
     y &= _255_BITS
     if y >= P:
@@ -182,7 +230,7 @@ def _x_of(y: int) -> int:
 
 def has_small_order(buf, at: int) -> bool:
     """Whether the 32 bytes stand for one of the 8 points of order 1, 2, 4, 8 (y alone tells)."""
-    y = (int.from_bytes(buf[at:at + 32], "little") & _255_BITS) % P
+    y = (int.from_bytes(buf[at : at + 32], "little") & _255_BITS) % P
     return min(y, P - y) in (0, 1, _Y_OF_ORDER_8)
 
 
@@ -223,7 +271,7 @@ def minus_multiple_plus_base(h: int, a: tuple, s: int) -> tuple:
     digits = _signed_digits(h)
     table = _odd_multiples(a)
     p = _IDENTITY
-    for i in range(255, -1, -1):
+    for i in range(253, -1, -1):
         p = double(p)
         digit = digits[i]
         if digit > 8:
@@ -245,8 +293,8 @@ def _odd_multiples(a: tuple) -> tuple:
 
 
 def _signed_digits(k: int) -> bytearray:
-    """256 digits d of weight 2**i: 0, or odd from -7 to 7 (kept as d & 15); few are not 0."""
-    digits = bytearray(256)
+    """254 digits d of weight 2**i: 0, or odd from -7 to 7 (kept as d & 15); 4 of 5 are 0."""
+    digits = bytearray(254)  # k is below L, so below 2**253, and its last digit may carry
     i = 0
     while k:
         if k & 1:

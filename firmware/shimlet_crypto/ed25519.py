@@ -9,8 +9,14 @@ depends on its numbers, and table entries are picked by secret bits. So whoever 
 signature to the microsecond, many times, may learn about the key.
 """
 
-from .curve import (L, base_multiple, compress_into, decompress, has_small_order,
-                    minus_multiple_plus_base)
+from .curve import (
+    L,
+    base_multiple,
+    compress_into,
+    decompress,
+    has_small_order,
+    minus_multiple_plus_base,
+)
 from .sha512 import Sha512, sha512
 
 
@@ -31,23 +37,25 @@ def sign_into(seed, public_key, buf, start: int, length: int, out, at: int) -> N
     compress_into(base_multiple(nonce), signature, 0)
     challenge = _hash_to_scalar(signature[:32], public_key, buf, start, length)
     signature[32:] = ((nonce + challenge * scalar) % L).to_bytes(32, "little")
-    out[at:at + 64] = signature
+    out[at : at + 64] = signature
 
 
-def verify_in(key, key_at: int, buf, start: int, length: int, signature, signature_at: int) -> bool:
+def verify_in(
+    key, key_at: int, buf, start: int, length: int, signature, signature_at: int
+) -> bool:
     """Whether signature[signature_at:+64] is right for buf[start:+length] and key[key_at:+32].
 
     The rules are those of libsodium: S below L, key and R not of small order, key reduced and on
     the curve, and R equal to the result byte for byte.
     """
-    r = bytes(signature[signature_at:signature_at + 32])
-    s = int.from_bytes(signature[signature_at + 32:signature_at + 64], "little")
+    r = bytes(signature[signature_at : signature_at + 32])
+    s = int.from_bytes(signature[signature_at + 32 : signature_at + 64], "little")
     if s >= L or has_small_order(r, 0) or has_small_order(key, key_at):
         return False
     point = decompress(key, key_at)
     if point is None:
         return False
-    challenge = _hash_to_scalar(r, key[key_at:key_at + 32], buf, start, length)
+    challenge = _hash_to_scalar(r, key[key_at : key_at + 32], buf, start, length)
     expected = bytearray(32)
     compress_into(minus_multiple_plus_base(challenge, point, s), expected, 0)
     return expected == r

@@ -10,14 +10,18 @@ once, when the sum is complete.
 
 import struct
 
-_MASK = 0xffffffffffffffff
+_MASK = 0xFFFFFFFFFFFFFFFF
 _TWICE = 0x10000000000000001
 # The first 64 fractional bits of the square roots of the first 8 primes.
 _START = (
-    0x6a09e667f3bcc908, 0xbb67ae8584caa73b,
-    0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
-    0x510e527fade682d1, 0x9b05688c2b3e6c1f,
-    0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
+    0x6A09E667F3BCC908,
+    0xBB67AE8584CAA73B,
+    0x3C6EF372FE94F82B,
+    0xA54FF53A5F1D36F1,
+    0x510E527FADE682D1,
+    0x9B05688C2B3E6C1F,
+    0x1F83D9ABFB41BD6B,
+    0x5BE0CD19137E2179,
 )
 # The same of the cube roots of the first 80 primes; packed, because 80 ints would take 2.9 KB.
 _CONSTANTS = (
@@ -79,7 +83,7 @@ class Sha512:
         end = start + length
         while start < end:
             n = min(128 - self._used, end - start)
-            self._block[self._used:self._used + n] = buf[start:start + n]
+            self._block[self._used : self._used + n] = buf[start : start + n]
             self._used += n
             start += n
             if self._used == 128:
@@ -89,7 +93,7 @@ class Sha512:
         """Write the 64 bytes of the digest to out[at:at + 64]; the object is used up."""
         block = self._block
         bits = self._total * 8
-        block[self._used:] = b"\x80" + bytes(127 - self._used)
+        block[self._used :] = b"\x80" + bytes(127 - self._used)
         if self._used > 111:  # no room left for the length: it needs a block of its own
             self._compress()
             block[:] = bytes(128)
@@ -116,8 +120,9 @@ def _extend(words: list) -> None:
         y = words[i - 2]
         xx = x * _TWICE
         yy = y * _TWICE
-        words[i] = (words[i] + (xx >> 1 ^ xx >> 8 ^ x >> 7) + words[i - 7]
-                    + (yy >> 19 ^ yy >> 61 ^ y >> 6)) & _MASK
+        words[i] = (
+            words[i] + (xx >> 1 ^ xx >> 8 ^ x >> 7) + words[i - 7] + (yy >> 19 ^ yy >> 61 ^ y >> 6)
+        ) & _MASK
 
 
 def _sixteen_rounds(state: tuple, words: list, constants: tuple) -> tuple:
@@ -131,8 +136,15 @@ def _sixteen_rounds(state: tuple, words: list, constants: tuple) -> tuple:
         aa = a * twice
         a_xor_b = a ^ b
         h, g, f, e, d, c, b, a = (
-            g, f, e, (d + h) & mask, c, b, a,
-            (h + (aa >> 28 ^ aa >> 34 ^ aa >> 39) + (b ^ (a_xor_b & b_xor_c))) & mask)
+            g,
+            f,
+            e,
+            (d + h) & mask,
+            c,
+            b,
+            a,
+            (h + (aa >> 28 ^ aa >> 34 ^ aa >> 39) + (b ^ (a_xor_b & b_xor_c))) & mask,
+        )
         b_xor_c = a_xor_b
     return a, b, c, d, e, f, g, h
 
