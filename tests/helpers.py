@@ -1,0 +1,239 @@
+"""What tests of the core share, on CPython and on MicroPython alike.
+
+In go names of vector files and functions to be held to account; out come rows of vectors, identities, and failures.
+Imported by tests/core, tests/host and tests/bench. Nothing of pytest here: a `Skip` says so by its name.
+"""
+
+import gc
+import hashlib
+import json
+import sys
+from binascii import hexlify, unhexlify
+
+from shimlet.identity import Identity
+
+MICROPYTHON = sys.implementation.name == "micropython"
+_FOLDER = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
+
+
+class Skip(Exception):
+    """Raised in a test or while its file is imported; both runners know it by its name."""
+
+
+def skip(reason):
+    """Leave this test, or this file, out."""
+    raise Skip(reason)
+
+
+# Vectors
+
+
+def rows_of(name):
+    """The rows of tests/vectors/<name>.json, one at a time: a board need not hold them all."""
+    with open(_FOLDER + "/vectors/" + name + ".json") as file:
+        for line in file:
+            if line.startswith("{"):
+                yield json.loads(line.rstrip().rstrip(","))
+
+
+def row_named(file_name, row_name):
+    """The one row of a vector file that has this name."""
+    for row in rows_of(file_name):
+        if row["name"] == row_name:
+            return row
+    raise KeyError(row_name)
+
+
+def unhex(text):
+    """Bytes of hex text."""
+    return unhexlify(text)
+
+
+def hexed(data):
+    """Hex text of bytes."""
+    return hexlify(data).decode()
+
+
+# Identities
+
+
+class TestIdentity(Identity):
+    """An Ed25519 identity with a known seed: libsodium's on CPython, shimlet_crypto's on MicroPython."""
+
+    __test__ = False  # for pytest: no class of tests
+
+    def __init__(self, seed):
+        self.seed = seed
+        super().__init__(_crypto().public_key(seed))
+
+    def sign(self, buf, start, length, out, at):
+        """See Identity."""
+        out[at : at + 64] = _crypto().sign(self.seed, self.public_key, buf, start, length)
+
+    def verify(self, buf, key_at, start, length, signature_at):
+        """See Identity."""
+        return _crypto().verify(buf, key_at, start, length, signature_at)
+
+    def blake2b(self, data):
+        """See Identity."""
+        return _crypto().blake2b(data)
+
+
+class _Sodium:
+    """Ed25519 and BLAKE2b of CPython."""
+
+    def __init__(self):
+        from nacl import bindings
+
+        self.bindings = bindings
+
+    def public_key(self, seed):
+        return self.bindings.crypto_sign_seed_keypair(seed)[0]
+
+    def sign(self, seed, public_key, buf, start, length):
+        message = bytes(buf[start : start + length])
+        return self.bindings.crypto_sign(message, seed + public_key)[:64]
+
+    def verify(self, buf, key_at, start, length, signature_at):
+        signed = buf[signature_at : signature_at + 64] + buf[start : start + length]
+        try:
+            self.bindings.crypto_sign_open(bytes(signed), bytes(buf[key_at : key_at + 32]))
+        except Exception as error:
+            if type(error).__name__ != "BadSignatureError":
+                raise
+            return False
+        return True
+
+    def blake2b(self, data):
+        return hashlib.blake2b(data, digest_size=32).digest()
+
+
+class _BoardCrypto:
+    """Ed25519 and BLAKE2b of the board."""
+
+    def __init__(self):
+        import shimlet_crypto
+
+        self.crypto = shimlet_crypto
+        self.public_key = shimlet_crypto.public_key
+        self.blake2b = shimlet_crypto.blake2b
+
+    def sign(self, seed, public_key, buf, start, length):
+        out = bytearray(64)
+        self.crypto.ed25519.sign_into(seed, public_key, buf, start, length, out, 0)
+        return out
+
+    def verify(self, buf, key_at, start, length, signature_at):
+        verify_in = self.crypto.ed25519.verify_in
+        return verify_in(buf, key_at, buf, start, length, buf, signature_at)
+
+
+_backend = []
+
+
+def _crypto():
+    """The crypto of this interpreter, loaded when first needed: it takes a good part of a board's heap."""
+    if not _backend:
+        _backend.append(_BoardCrypto() if MICROPYTHON else _Sodium())
+    return _backend[0]
+
+
+class NotEd25519(Identity):
+    """A cheap stand-in for tests with many handshakes: anyone can forge its signatures.
+
+    A signature is SHA-256 of (b"S", key, data) and of (b"T", key, data); blake2b() is BLAKE2b only on CPython.
+    """
+
+    def __init__(self, name):
+        super().__init__(hashlib.sha256(name).digest())
+
+    def sign(self, buf, start, length, out, at):
+        """See Identity."""
+        out[at : at + 64] = self._signature(self.public_key, buf[start : start + length])
+
+    def verify(self, buf, key_at, start, length, signature_at):
+        """See Identity."""
+        expected = self._signature(buf[key_at : key_at + 32], buf[start : start + length])
+        return buf[signature_at : signature_at + 64] == expected
+
+    def _signature(self, key, data):
+        return self._hash(b"S", key, data) + self._hash(b"T", key, data)
+
+    def _hash(self, first, key, data):
+        digest = hashlib.sha256(first)
+        digest.update(bytes(key))
+        digest.update(bytes(data))
+        return digest.digest()
+
+    def blake2b(self, data):
+        """See Identity; SHA-256 where there is no BLAKE2b."""
+        if hasattr(hashlib, "blake2b"):
+            return hashlib.blake2b(data, digest_size=32).digest()
+        return hashlib.sha256(data).digest()
+
+
+class Presigned(NotEd25519):
+    """Has a recorded key and hands out one recorded signature, whatever is to be signed; allocates nothing."""
+
+    def __init__(self, public_key, signature):
+        super().__init__(b"")
+        self.public_key = public_key
+        self.signature = signature
+
+    def sign(self, buf, start, length, out, at):
+        """See Identity."""
+        out[at : at + 64] = self.signature
+
+
+def identity(index):
+    """The identity number `index` (0..4) of the recorded ones."""
+    for number, row in enumerate(rows_of("identities")):
+        if number == index:
+            return TestIdentity(unhex(row["seed"]))
+    raise IndexError(index)
+
+
+# No allocation
+
+
+def no_alloc(fn, a, b=None, c=None):
+    """Call fn(a), fn(a, b) or fn(a, b, c) three times; MemoryError or AssertionError if it allocates.
+
+    The first call warms up, the second runs under a locked heap, the third is measured: it finds what a locked heap
+    lets pass, like an exception that is raised and caught. On CPython it just calls. None stands for no argument.
+    """
+    _call(fn, a, b, c)
+    if not MICROPYTHON:
+        return
+    import micropython
+
+    gc.collect()
+    micropython.heap_lock()
+    try:
+        _call(fn, a, b, c)
+    finally:
+        micropython.heap_unlock()
+    allocated = _allocated_by(fn, a, b, c)
+    assert allocated == 0, "%d bytes allocated" % allocated
+
+
+def _allocated_by(fn, a, b, c):
+    """Bytes by which the heap grew during one call."""
+    mem_alloc = gc.mem_alloc
+    gc.collect()
+    gc.disable()
+    before = 0  # the names exist before anything is measured
+    before = mem_alloc()
+    _call(fn, a, b, c)
+    grown = mem_alloc() - before
+    gc.enable()
+    return grown
+
+
+def _call(fn, a, b, c):
+    if c is not None:
+        fn(a, b, c)
+    elif b is not None:
+        fn(a, b)
+    else:
+        fn(a)
