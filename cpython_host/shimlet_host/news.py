@@ -1,0 +1,67 @@
+"""What the core tells, told on: to the log, and to everybody who follows the node's events.
+
+In: the calls of shimlet.ports.Watcher. Out: log lines, and "peer" and "message" events of the hub. Called by the core's
+shell through Node.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from shimlet.identity import base58_encode
+from shimlet.ports import Watcher
+from shimlet.sentences import sentence
+from shimlet_host.events import EventHub
+from shimlet_host.model import LOCAL, PeerStatus, StoredMessage
+
+log = structlog.get_logger()
+
+
+class News(Watcher):
+    """`status` gives a known peer's state by its key, None if it is not listed."""
+
+    def __init__(self, status: Callable[[bytes], PeerStatus | None]) -> None:
+        self.hub = EventHub()
+        self._status = status
+
+    def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
+        dialled = "we" if outbound else "they"
+        log.info("link up", peer=base58_encode(public_key), dialled=dialled, ip=source)
+        self.peer_changed(public_key)
+
+    def link_down(self, public_key: bytes, reason: int) -> None:
+        log.info("link down", peer=base58_encode(public_key), why=sentence(reason))
+        self.peer_changed(public_key)
+
+    def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
+        peer = base58_encode(public_key)
+        log.info("dial failed", peer=peer, address=address, why=sentence(reason))
+        self.peer_changed(public_key)
+
+    def refused(self, source: str, claimed_key: bytes, reason: int) -> None:
+        claims = base58_encode(claimed_key) if claimed_key else None
+        log.debug("caller refused", ip=source, claims=claims, why=sentence(reason))
+
+    def pending(self, public_key: bytes, source: str) -> None:
+        peer = base58_encode(public_key)
+        log.info("pending peer: list its key to accept it", peer=peer, ip=source)
+
+    def message(self, data: bytes, message_id: bytes, public_key: bytes) -> None:
+        """A message that is new here; the key is b"" for one of our own."""
+        if len(self.hub):
+            source = base58_encode(public_key) if public_key else LOCAL
+            record = StoredMessage(message_id, data, time.time(), source)
+            self.hub.publish("message", record, len(data))
+
+    def fault(self, error: Exception) -> None:
+        log.error("a fault of our own closed one connection", exc_info=error)
+
+    def peer_changed(self, public_key: bytes) -> None:
+        """Tell followers how this peer stands now."""
+        if len(self.hub):
+            status = self._status(public_key)
+            if status is not None:
+                self.hub.publish("peer", status)

@@ -1,0 +1,256 @@
+"""The full node: wires the core to sockets, store and listeners, and is the facade that the web API sees.
+
+In: a Config, an identity and an open Store. Out: a running node whose methods are those of model.NodeApi. Everything
+runs on one event loop, so no method needs a lock. Called by service.py, which adds signals and the web server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+
+from shimlet import __version__, reasons
+from shimlet.gossip import MAX_MESSAGE, Gossip
+from shimlet.gossip import Store as GossipStore
+from shimlet.handshake import Rules
+from shimlet.identity import base58_encode, format_address
+from shimlet.manual import KnownPeer, ManualPeering
+from shimlet.sentences import name, sentence
+from shimlet.streams import Connection, Limits, Streams
+from shimlet.ticks import since
+from shimlet_host.config import Config
+from shimlet_host.events import Subscription
+from shimlet_host.identity import HostIdentity
+from shimlet_host.model import (
+    LOCAL,
+    MessageError,
+    NodeInfo,
+    PeerError,
+    PeerStatus,
+    PendingStatus,
+    StoredMessage,
+)
+from shimlet_host.net import HostNet, Listener
+from shimlet_host.news import News
+from shimlet_host.store import Store
+
+MAX_KNOWN_PEERS = 1000  # more than anybody types; each costs one dial per reconnectInterval
+SEEN_MESSAGES = 20_000  # ids remembered so that nothing is delivered twice: twice the store
+REPLAY_CAPACITY = 4096  # accepted requests of the last 40 s: far more than 1,000 peers send
+FLUSH_INTERVAL_S = 0.5
+
+log = structlog.get_logger()
+
+
+class _Messages(GossipStore):
+    """Gossip's view of the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put(self, message_id: bytes, data: bytes, source: bytes) -> None:
+        self._store.put(message_id, data, base58_encode(source) if source else LOCAL)
+
+    def get(self, message_id: bytes) -> bytes | None:
+        return self._store.get(message_id)
+
+
+class Node:
+    """One full node. `net` is handed in by tests that want another clock."""
+
+    def __init__(
+        self, config: Config, identity: HostIdentity, store: Store, net: HostNet | None = None
+    ) -> None:
+        self.config = config
+        self.identity = identity
+        self.store = store
+        self.net = net or HostNet()
+        self.news = News(self.status)
+        self.listener: Listener | None = None
+        self._started = time.monotonic()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.streams = self._wire()
+
+    def _wire(self) -> Streams:
+        config = self.config
+        manual = ManualPeering(self.identity.public_key, MAX_KNOWN_PEERS)
+        manual.reconnect_interval_ms = round(config.manual_peering.reconnect_interval_s * 1000)
+        manual.max_backoff_ms = round(config.manual_peering.max_backoff_s * 1000)
+        gossip = Gossip(self.identity, _Messages(self.store), SEEN_MESSAGES, relays=True)
+        rules = Rules(config.profile, [], REPLAY_CAPACITY)
+        limits = Limits()
+        limits.frame_bytes = config.gossip.buffer_size
+        limits.tick_ms = min(limits.tick_ms, max(10, manual.reconnect_interval_ms // 2))
+        return Streams(self.identity, manual, gossip, rules, self.net, limits, self.news)
+
+    # Life
+
+    def listen(self) -> None:
+        """Take the gossip port. Raises ServeError; nothing is accepted before start()."""
+        host, port = self.config.gossip.bind_address
+        self.listener = Listener(host, port, self.streams.on_stream)
+        self.streams.rules.addresses = [text.encode() for text in self._own_addresses()]
+
+    def _own_addresses(self) -> list[str]:
+        """The "ip:port" texts that a request may be meant for, beside the socket's own."""
+        assert self.listener is not None
+        port = int(self.listener.address.rpartition(":")[2])
+        addresses = [self.listener.address, *self.config.gossip.addresses]
+        external = self.config.network.external_address
+        if external != "auto":
+            addresses.append(format_address(external, port))
+        return addresses
+
+    async def start(self) -> None:
+        """List the known peers and begin to dial and to accept. Raises PeerError for a bad list."""
+        if self.listener is None:
+            self.listen()
+        self._list_known_peers()
+        assert self.listener is not None
+        self.listener.start()
+        self._tasks = [
+            asyncio.create_task(self.streams.run()),
+            asyncio.create_task(self._flush_regularly()),
+        ]
+
+    def _list_known_peers(self) -> None:
+        """Those of the config, then those added by the API, whose addresses are the newer ones."""
+        for entry in self.config.manual_peering.known_peers:
+            self._refuse_unfit(entry.public_key, "manualPeering.knownPeers: ")
+            self.streams.add(entry.public_key, entry.address)
+        for stored in self.store.peers():
+            reason = self.streams.add(stored.public_key, stored.address)
+            if reason:
+                key = base58_encode(stored.public_key)
+                log.warning("a stored peer was left out", peer=key, why=sentence(reason))
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL_S)
+            self.store.flush()
+
+    async def stop(self) -> None:
+        """Close every link and listener; the store stays open for its owner to close."""
+        if self.listener is not None:
+            self.listener.close()
+        self.news.hub.close()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+        self.store.flush()
+
+    # What the web API asks (model.NodeApi)
+
+    def add_peers(self, entries: list[tuple[bytes, str]]) -> None:
+        """List peers, all or none; kept on disk before it returns. PeerError, StoreError."""
+        known = self.streams.manual.known_peers
+        for public_key, _ in entries:
+            self._refuse_unfit(public_key, "")
+        if len(known.keys() | {key for key, _ in entries}) > MAX_KNOWN_PEERS:
+            raise PeerError(f"{sentence(reasons.LIST_FULL)} It holds {MAX_KNOWN_PEERS} peers.")
+        self.store.add_peers(entries)
+        for public_key, address in entries:
+            self.streams.add(public_key, address)
+            self.news.peer_changed(public_key)
+
+    def _refuse_unfit(self, public_key: bytes, where: str) -> None:
+        reason = self.streams.manual.refuses(public_key)
+        if reason:
+            key = base58_encode(public_key)
+            raise PeerError(f"{where}public key {key}: {sentence(reason)}")
+
+    def remove_peers(self, public_keys: list[bytes]) -> None:
+        """Forget peers and close their links at once; unknown keys are fine. StoreError."""
+        self.store.remove_peers(public_keys)
+        configured = {entry.public_key for entry in self.config.manual_peering.known_peers}
+        for public_key in public_keys:
+            if self.streams.remove(public_key) and public_key in configured:
+                key = base58_encode(public_key)
+                log.warning("a removed peer is in the config and returns at the next start", peer=key)
+
+    def peers(self) -> Sequence[PeerStatus]:
+        """All known peers as they stand now."""
+        return [self._status(peer) for peer in self.streams.manual.known_peers.values()]
+
+    def status(self, public_key: bytes) -> PeerStatus | None:
+        """One known peer as it stands now, None if it is not listed."""
+        peer = self.streams.manual.known_peers.get(public_key)
+        return self._status(peer) if peer is not None else None
+
+    def _status(self, peer: KnownPeer) -> PeerStatus:
+        clock_is_set = bool(self.net.unix_time())
+        state = peer.state(clock_is_set)
+        connection = self.streams.links.get(peer.public_key)
+        return PeerStatus(
+            public_key=peer.public_key,
+            address=peer.address,
+            outbound=peer.outbound,
+            state=state,
+            last_error=name(peer.last_error),
+            last_error_text=sentence(peer.last_error),
+            last_connected=peer.last_connected or None,
+            next_attempt=self._next_attempt(peer) if state == "backing-off" else None,
+            counters=_counters(connection) if connection else {},
+        )
+
+    def _next_attempt(self, peer: KnownPeer) -> float:
+        wait_ms = max(0, since(peer.next_attempt, self.net.now()))
+        return round(time.time() + wait_ms / 1000, 3)
+
+    def pending(self) -> Sequence[PendingStatus]:
+        """Authenticated callers that nobody listed."""
+        return [
+            PendingStatus(p.public_key, p.source, p.first_seen, p.last_seen, p.attempts)
+            for p in self.streams.manual.pending.peers
+        ]
+
+    def publish(self, data: bytes) -> bytes:
+        """Send a message to all neighbors; its id. MessageError when it is empty or too large."""
+        if not data:
+            raise MessageError("The message is empty.")
+        if len(data) > MAX_MESSAGE:
+            raise MessageError(f"The message has {len(data)} bytes; at most {MAX_MESSAGE} fit.")
+        message_id = self.streams.publish(data)
+        self.news.message(data, message_id, b"")
+        return message_id
+
+    def messages(self, limit: int) -> Sequence[StoredMessage]:
+        """The newest messages, newest first. StoreError."""
+        return self.store.messages(limit)
+
+    def info(self) -> NodeInfo:
+        """Who this node is."""
+        return NodeInfo(
+            public_key=self.identity.public_key,
+            node_id=self.identity.node_id,
+            version=__version__,
+            profile=self.config.profile,
+            gossip_address=self.listener.address if self.listener else "",
+            uptime_s=time.monotonic() - self._started,
+        )
+
+    def subscribe(self) -> Subscription:
+        """News from now on. Raises events.TooManyListeners."""
+        return self.news.hub.subscribe()
+
+
+def _counters(connection: Connection) -> dict[str, int]:
+    """What went over the live link of a peer since it came up."""
+    link = connection.link
+    return {
+        "bytesIn": link.bytes_received,
+        "messagesIn": connection.messages_in,
+        "messagesOut": connection.messages_out,
+        "duplicates": connection.duplicates,
+        "ignored": connection.ignored,
+        "framesSkipped": link.frames_skipped,
+        "queuedBytes": connection.outbox.queued_bytes,
+        "dropped": connection.outbox.dropped,
+    }
