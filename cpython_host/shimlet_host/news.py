@@ -26,10 +26,12 @@ class News(Watcher):
     def __init__(self, status: Callable[[bytes], PeerStatus | None]) -> None:
         self.hub = EventHub()
         self._status = status
+        self._failing: dict[bytes, int] = {}  # why the last dial of a peer failed, until one succeeds
 
     def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
         dialled = "we" if outbound else "they"
         log.info("link up", peer=base58_encode(public_key), dialled=dialled, ip=source)
+        self._failing.pop(public_key, None)
         self.peer_changed(public_key)
 
     def link_down(self, public_key: bytes, reason: int) -> None:
@@ -37,9 +39,16 @@ class News(Watcher):
         self.peer_changed(public_key)
 
     def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
+        """One line for each new cause; the same failure every few seconds is for the debug level."""
+        write = log.debug if self._failing.get(public_key) == reason else log.info
+        self._failing[public_key] = reason
         peer = base58_encode(public_key)
-        log.info("dial failed", peer=peer, address=address, why=sentence(reason))
+        write("dial failed", peer=peer, address=address, why=sentence(reason))
         self.peer_changed(public_key)
+
+    def forget(self, public_key: bytes) -> None:
+        """The peer is listed no more."""
+        self._failing.pop(public_key, None)
 
     def refused(self, source: str, claimed_key: bytes, reason: int) -> None:
         claims = base58_encode(claimed_key) if claimed_key else None

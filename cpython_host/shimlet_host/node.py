@@ -15,7 +15,6 @@ import structlog
 
 from shimlet import __version__, reasons
 from shimlet.gossip import MAX_MESSAGE, Gossip
-from shimlet.gossip import Store as GossipStore
 from shimlet.handshake import Rules
 from shimlet.identity import base58_encode, format_address
 from shimlet.manual import KnownPeer, ManualPeering
@@ -26,7 +25,6 @@ from shimlet_host.config import Config
 from shimlet_host.events import Subscription
 from shimlet_host.identity import HostIdentity
 from shimlet_host.model import (
-    LOCAL,
     MessageError,
     NodeInfo,
     PeerError,
@@ -44,19 +42,6 @@ REPLAY_CAPACITY = 4096  # accepted requests of the last 40 s: far more than 1,00
 FLUSH_INTERVAL_S = 0.5
 
 log = structlog.get_logger()
-
-
-class _Messages(GossipStore):
-    """Gossip's view of the store."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def put(self, message_id: bytes, data: bytes, source: bytes) -> None:
-        self._store.put(message_id, data, base58_encode(source) if source else LOCAL)
-
-    def get(self, message_id: bytes) -> bytes | None:
-        return self._store.get(message_id)
 
 
 class Node:
@@ -80,7 +65,7 @@ class Node:
         manual = ManualPeering(self.identity.public_key, MAX_KNOWN_PEERS)
         manual.reconnect_interval_ms = round(config.manual_peering.reconnect_interval_s * 1000)
         manual.max_backoff_ms = round(config.manual_peering.max_backoff_s * 1000)
-        gossip = Gossip(self.identity, _Messages(self.store), SEEN_MESSAGES, relays=True)
+        gossip = Gossip(self.identity, self.store, SEEN_MESSAGES, relays=True)
         rules = Rules(config.profile, [], REPLAY_CAPACITY)
         limits = Limits()
         limits.frame_bytes = config.gossip.buffer_size
@@ -171,6 +156,7 @@ class Node:
         self.store.remove_peers(public_keys)
         configured = {entry.public_key for entry in self.config.manual_peering.known_peers}
         for public_key in public_keys:
+            self.news.forget(public_key)
             if self.streams.remove(public_key) and public_key in configured:
                 key = base58_encode(public_key)
                 log.warning("a removed peer is in the config and returns at the next start", peer=key)

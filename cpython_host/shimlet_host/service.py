@@ -1,0 +1,96 @@
+"""The full node as a process: locks its folder, loads who it is, runs node and web API, ends at a signal.
+
+In: a Config. Out: the exit status: 0 after SIGTERM or SIGINT, 1 with a sentence when it cannot start. Called by the
+command line (`shimlet run`). Whatever hangs, it ends within STOP_TIMEOUT_S of the signal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from shimlet.identity import base58_encode
+from shimlet_host.config import Config
+from shimlet_host.folder import open_folder
+from shimlet_host.identity import load_identity
+from shimlet_host.node import Node
+from shimlet_host.store import Store
+from shimlet_host.web import WebServer, create_app
+
+STOP_TIMEOUT_S = 4.5  # a service manager and a user both expect the end within 5 s
+
+log = structlog.get_logger()
+
+
+def run_node(config: Config, ready: Callable[[Node, str], None] = lambda node, url: None) -> int:
+    """Run until a signal; the exit status. HostErrors of the start go to the caller.
+
+    `ready` is called with the node and the web API's URL once both listen.
+    """
+    for warning in config.warnings:
+        log.warning(warning)
+    with open_folder(config.node.data_directory) as folder:
+        identity = load_identity(folder.path, config.node.seed, log.warning)
+        store = Store(folder.path, log.warning)
+        try:
+            asyncio.run(_serve(Node(config, identity, store), ready))
+        finally:
+            store.close()
+    return 0
+
+
+async def _serve(node: Node, ready: Callable[[Node, str], None]) -> None:
+    stopping = _signalled()
+    node.listen()
+    host, port = node.config.webapi.bind_address
+    server = WebServer(create_app(node), host, port)
+    try:
+        server.listen()
+        await node.start()
+        await server.start()
+        _say_hello(node, server.url)
+        ready(node, server.url)
+        await stopping.wait()
+        log.info("stopping")
+    finally:
+        await _stop(node, server)
+
+
+def _signalled() -> asyncio.Event:
+    """Set at the first SIGTERM or SIGINT; a second one ends the process at once."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stopping
+
+
+async def _stop(node: Node, server: WebServer) -> None:
+    """Node and server end together; what does not end in time is cut off."""
+    ending = asyncio.gather(node.stop(), server.stop(), return_exceptions=True)
+    try:
+        await asyncio.wait_for(ending, STOP_TIMEOUT_S)
+    except asyncio.TimeoutError:
+        log.error("the node did not end in time and was cut off", limit_s=STOP_TIMEOUT_S)
+        node.store.close()
+        os._exit(0)
+
+
+def _say_hello(node: Node, url: str) -> None:
+    info = node.info()
+    log.info("node started", publicKey=base58_encode(info.public_key), profile=info.profile)
+    log.info("gossip listens", address=info.gossip_address)
+    log.info("web API listens", url=url)
+    for peer in node.peers():
+        dials = "we dial" if peer.outbound else "they dial"
+        log.info("known peer", peer=base58_encode(peer.public_key), address=peer.address, dials=dials)

@@ -1,0 +1,167 @@
+"""Handshakes accepted by the host: per second, and their CPU time beside that of the signature check and signature alone.
+
+A child process accepts (the core's Streams on real sockets); this one dials with requests signed beforehand, one after
+the other and eight at once. The baseline of the same run is plain asyncio streams that read, check, sign and answer,
+with none of our checks. `make bench` runs it. The limit is a CPU ratio of 4.5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from shimlet.gossip import Gossip, Store
+from shimlet.handshake import Rules
+from shimlet.link import Link
+from shimlet.manual import ManualPeering
+from shimlet.packet import Packet
+from shimlet.ports import Watcher
+from shimlet.streams import Limits, Streams
+from shimlet_host.identity import HostIdentity
+from shimlet_host.net import HostNet, Listener
+
+HANDSHAKES = 1500
+LIMIT = 4.5
+
+
+class NoStore(Store):
+    """No messages pass here."""
+
+
+def identity(number: int) -> HostIdentity:
+    """The number-th of a row of identities."""
+    return HostIdentity(number.to_bytes(32, "big"))
+
+
+def accepter_keys(count: int) -> tuple[HostIdentity, list[HostIdentity]]:
+    """An identity with a key larger than those of `count` dialling ones."""
+    identities = sorted((identity(n) for n in range(count + 1)), key=lambda i: i.public_key)
+    return identities[-1], identities[:-1]
+
+
+async def serve_shimlet(pipe: Connection) -> None:
+    """Our accepting side, with every dialler listed."""
+    us, diallers = accepter_keys(HANDSHAKES)
+    manual = ManualPeering(us.public_key, HANDSHAKES)
+    rules = Rules("spec", [], 4096)
+    net = HostNet()
+    gossip = Gossip(us, NoStore(), 100, True)
+    streams = Streams(us, manual, gossip, rules, net, Limits(), Watcher())
+    for dialler in diallers:
+        streams.add(dialler.public_key, "127.0.0.1:1")
+    listener = Listener("127.0.0.1", 0, streams.on_stream)
+    listener.start()
+    task = asyncio.create_task(streams.run())
+    await report(pipe, listener.address)
+    task.cancel()
+
+
+async def serve_plain(pipe: Connection) -> None:
+    """asyncio streams that only check and sign."""
+    us, _ = accepter_keys(HANDSHAKES)
+    packet = Packet()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = bytearray(await reader.read(256))
+        packet.parse(request, 0, len(request))
+        assert packet.verify(us, request)
+        signature = bytearray(64)
+        us.sign(request, packet.data_at, packet.data_length, signature, 0)
+        writer.write(bytes(136))
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    await report(pipe, f"{host}:{port}")
+
+
+async def report(pipe: Connection, address: str) -> None:
+    """Tell where we listen; at each word from the parent, tell the CPU seconds used so far."""
+    loop = asyncio.get_running_loop()
+    pipe.send(address)
+    while await loop.run_in_executor(None, pipe.recv):
+        pipe.send(time.process_time())
+
+
+def child(serve: Callable[[Connection], None], pipe: Connection) -> None:
+    asyncio.run(serve(pipe))  # type: ignore[arg-type]
+
+
+def presigned(diallers: list[HostIdentity], us: HostIdentity, address: str) -> list[bytes]:
+    """One request of each dialler."""
+    rules = Rules("spec", [], 16)
+    now = int(time.time())
+    return [
+        Link(dialler, rules, 0).request(us.public_key, address.encode(), now, 0)
+        for dialler in diallers
+    ]
+
+
+async def dial(address: str, requests: list[bytes]) -> None:
+    """All handshakes of the list, one after the other."""
+    host, port = address.split(":")
+    for request in requests:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request)
+        await reader.readexactly(136)
+        writer.close()
+
+
+async def dial_many(address: str, requests: list[bytes], at_once: int) -> None:
+    await asyncio.gather(*(dial(address, requests[n::at_once]) for n in range(at_once)))
+
+
+def measure(serve: object, at_once: int) -> tuple[float, float]:
+    """Handshakes per second, and CPU seconds of the accepting process for each."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=child, args=(serve, theirs))
+    process.start()
+    address = ours.recv()
+    us, diallers = accepter_keys(HANDSHAKES)
+    requests = presigned(diallers, us, address)
+    ours.send(True)
+    cpu_before = ours.recv()
+    start = time.perf_counter()
+    asyncio.run(dial_many(address, requests, at_once))
+    elapsed = time.perf_counter() - start
+    ours.send(True)
+    cpu = ours.recv() - cpu_before
+    process.kill()
+    process.join()
+    return len(requests) / elapsed, cpu / len(requests)
+
+
+def crypto_alone() -> float:
+    """CPU seconds of one signature check and one signature."""
+    us, diallers = accepter_keys(200)
+    requests = [bytearray(r) for r in presigned(diallers, us, "127.0.0.1:14666")]
+    packet = Packet()
+    out = bytearray(64)
+    start = time.process_time()
+    for request in requests:
+        packet.parse(request, 0, len(request))
+        assert packet.verify(us, request)
+        us.sign(request, packet.data_at, packet.data_length, out, 0)
+    return (time.process_time() - start) / len(requests)
+
+
+def main() -> None:
+    alone = crypto_alone()
+    print(f"signature check and signature alone: {alone * 1e6:.0f} us of CPU")
+    for name, serve in (("plain asyncio streams", serve_plain), ("shimlet", serve_shimlet)):
+        for at_once in (1, 8):
+            rate, cpu = measure(serve, at_once)
+            limit = f" (limit {LIMIT})" if name == "shimlet" else ""
+            print(
+                f"{name}, {at_once} at once: {rate:.0f} handshakes/s, "
+                f"{cpu * 1e6:.0f} us of CPU each, ratio {cpu / alone:.2f}{limit}"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
