@@ -1,9 +1,9 @@
 """Makes crypto_signatures.json, crypto_refusals.json and crypto_hashes.json: what others answer.
 
-    python tests/vectors/crypto_make.py FOLDER_OF_RECORDED_VECTORS
+    python tests/vectors/crypto_make.py
 
-Every expected value comes from PyNaCl (libsodium) or hashlib; `identities.json` and
-`signature_edge_cases.json` in the named folder were recorded from a running existing node, and
+Every expected value comes from PyNaCl (libsodium) or hashlib, but for `identities.json` and
+`signature_edge_cases.json` beside this file: those were recorded from a running existing node, and
 are included. `refusal_cases` also serves tests/host/test_crypto_agrees.py. The group
 arithmetic here is the slow textbook one, to be independent of shimlet_crypto.
 """
@@ -11,7 +11,7 @@ arithmetic here is the slow textbook one, to be independent of shimlet_crypto.
 import hashlib
 import json
 import random
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from nacl.bindings import crypto_sign_open
@@ -71,7 +71,7 @@ def small_order_points() -> list[Point]:
     raise AssertionError("half of all points have a part of order 8")
 
 
-BASE = point_of(4 * pow(5, -1, P) % P)
+BASE = point_of(4 * pow(5, -1, P) % P) or (0, 1)
 SMALL = small_order_points()
 
 
@@ -127,10 +127,10 @@ def refusal_cases() -> list[tuple[str, bytes, bytes, bytes]]:
     return cases
 
 
-def signatures(recorded: Path) -> list[dict[str, str]]:
+def signatures() -> list[dict[str, str]]:
     """Seed, public key, message and signature: of existing nodes, and random ones by PyNaCl."""
     rows = []
-    for identity in json.loads((recorded / "identities.json").read_text()):
+    for identity in json.loads((HERE / "identities.json").read_text()):
         for message, name in ((b"abc", "sign_abc"), (b"", "sign_empty")):
             rows.append((identity["seed"], identity["public_key"], message, identity[name]))
     chance = random.Random(8032)
@@ -142,10 +142,10 @@ def signatures(recorded: Path) -> list[dict[str, str]]:
     return [dict(zip(names, (s, p, m.hex(), g), strict=True)) for s, p, m, g in rows]
 
 
-def refusals(recorded: Path) -> list[dict[str, object]]:
+def refusals() -> list[dict[str, object]]:
     """A selection that a board can hold: the recorded cases and every fifth of ours."""
     kept = ("name", "public_key", "message", "signature", "valid")
-    edge_cases = json.loads((recorded / "signature_edge_cases.json").read_text())
+    edge_cases = json.loads((HERE / "signature_edge_cases.json").read_text())
     rows = [{name: case[name] for name in kept} for case in edge_cases]
     cases = refusal_cases()
     valid = [case for case in cases if libsodium_accepts(*case[1:])]
@@ -167,14 +167,13 @@ def hashes() -> list[dict[str, object]]:
     return rows
 
 
-def write(name: str, rows: list[dict[str, object]]) -> None:
+def write(name: str, rows: Sequence[object]) -> None:
     """One row a line, so that a board can read them one at a time."""
     lines = ",\n".join(json.dumps(row) for row in rows)
     (HERE / name).write_text(f"[\n{lines}\n]\n")
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    write("crypto_signatures.json", signatures(folder))
-    write("crypto_refusals.json", refusals(folder))
+    write("crypto_signatures.json", signatures())
+    write("crypto_refusals.json", refusals())
     write("crypto_hashes.json", hashes())
