@@ -9,11 +9,12 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 IMAGE_BYTES = 2 * 1024 * 1024  # what an ESP32 with 4 MiB of flash leaves for files
-LOCK_WAIT_S = 3.0
+LOCK_WAIT_S = 1.5
 ON_BOARD = Path(__file__).parent / "on_board"
 
 
@@ -38,11 +39,19 @@ def _make_image(path: Path, micropython: str) -> None:
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with new.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, IMAGE_BYTES)
+            _take_room(file.fileno())
         _format(new, micropython)
         new.rename(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _take_room(descriptor: int) -> None:
+    """Take the host's space at once: later, a full disk would be a failing flash."""
+    if sys.platform == "linux":
+        os.posix_fallocate(descriptor, 0, IMAGE_BYTES)
+    else:
+        os.ftruncate(descriptor, IMAGE_BYTES)
 
 
 def _format(path: Path, micropython: str) -> None:

@@ -13,6 +13,7 @@ import pty
 import signal
 import struct
 import subprocess
+import sys
 import termios
 from dataclasses import dataclass
 
@@ -97,8 +98,7 @@ class Interpreter:
         """Kill it if it still runs and free everything; returns subprocess' return code."""
         if self.wants_reset or self.process.poll() is None:
             self.process.kill()
-        code = self.process.wait()
-        return code
+        return self.process.wait()
 
     def close(self) -> None:
         """Close the terminal and the pipe; output not yet read is gone."""
@@ -128,7 +128,8 @@ def _spawn(
 
     def own_terminal() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if sys.platform == "linux":  # elsewhere the hang-up of the terminal must do
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # the emulator died before the line above
             os._exit(1)
 

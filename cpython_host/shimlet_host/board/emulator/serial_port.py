@@ -37,9 +37,9 @@ class SerialPort:
 
     def close(self) -> None:
         """Hang up, and remove the link if it still leads here."""
-        if self._link is not None and self._link.is_symlink():
-            if os.readlink(self._link) == self.device:
-                self._link.unlink(missing_ok=True)
+        link = self._link
+        if link is not None and link.is_symlink() and os.readlink(link) == self.device:
+            link.unlink(missing_ok=True)
         os.close(self.terminal)
 
     def look(self) -> None:
@@ -62,7 +62,7 @@ class SerialPort:
         """Return up to 4 KiB from the client, b"" when there is nothing or nobody."""
         try:
             return os.read(self.terminal, CHUNK)
-        except (BlockingIOError, OSError):
+        except OSError:  # EAGAIN, or EIO when the client left
             return b""
 
     def write(self, data: bytes) -> None:

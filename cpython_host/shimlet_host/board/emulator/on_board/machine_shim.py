@@ -1,4 +1,5 @@
 # mypy: ignore-errors
+
 """`machine` of the virtual board: the built-in module plus what every board has: resets.
 
 In: calls of programs on the board. Out: one byte on the control pipe, which the emulator

