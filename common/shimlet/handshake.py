@@ -94,6 +94,11 @@ def encode_response(writer: Writer, req_hash: bytes) -> None:
 def decode_response(reader: Reader, buf: bytearray, at: int, length: int) -> int:
     """Offset of the 32-byte req_hash, or BAD_MESSAGE. Nothing is allocated."""
     reader.over(buf, at, at + length)
+    hash_at = _find_hash(reader)
+    return hash_at if reader.ok and hash_at >= 0 else BAD_MESSAGE
+
+
+def _find_hash(reader: Reader) -> int:
     hash_at = -1
     while reader.pos < reader.end:
         tag = reader.tag()
@@ -103,7 +108,7 @@ def decode_response(reader: Reader, buf: bytearray, at: int, length: int) -> int
                 hash_at = -1
         elif reader.ok:
             reader.skip(tag)
-    return hash_at if reader.ok and hash_at >= 0 else BAD_MESSAGE
+    return hash_at
 
 
 def validate_response(buf: bytearray, hash_at: int, req_hash: bytes) -> int:
@@ -167,6 +172,6 @@ def digest_of(buf: bytearray, key_at: int, data_at: int, data_length: int) -> by
     return digest.digest()
 
 
-def hash_data(data: bytes) -> bytes:
+def hash_data(data: "bytes | bytearray") -> bytes:
     """req_hash: SHA-256 of a request's data as it was sent, 32 bytes."""
     return sha256(data).digest()

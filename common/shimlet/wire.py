@@ -9,7 +9,7 @@ Groups (wire types 3 and 4) are no part of proto3 and count as malformed.
 """
 
 try:
-    from micropython import const
+    from micropython import const as const  # the others import it from here
 
     def move_down(buf: bytearray, start: int, end: int) -> None:
         """Move buf[start:end] to the front of the buffer; a slice would be a copy on the heap."""
@@ -18,6 +18,12 @@ try:
             buf[at] = buf[start]
             at += 1
             start += 1
+
+    def copy_into(buf: bytearray, at: int, content: bytes) -> None:
+        """Copy `content` to buf[at:]; assigning to a slice makes a slice object on the heap."""
+        for byte in content:
+            buf[at] = byte
+            at += 1
 
 except ImportError:
 
@@ -28,6 +34,10 @@ except ImportError:
     def move_down(buf: bytearray, start: int, end: int) -> None:
         """Move buf[start:end] to the front of the buffer; on CPython the slice is the fast way."""
         buf[: end - start] = buf[start:end]
+
+    def copy_into(buf: bytearray, at: int, content: bytes) -> None:
+        """Copy `content` to buf[at:]; on CPython the slice is the fast way."""
+        buf[at : at + len(content)] = content
 
 
 _VARINT = const(0)
@@ -111,6 +121,13 @@ class Reader:
         self.length = length
         return start
 
+    def field_of(self, length: int) -> int:
+        """Offset of a byte field that must have this length; any other is malformed."""
+        start = self.field()
+        if self.ok and self.length != length:
+            return self._refuse()
+        return start
+
     def skip(self, tag: int) -> None:
         """Pass over the content of a field that nobody asked for."""
         wire_type = tag & 7
@@ -171,10 +188,10 @@ class Writer:
         self.varint(high)
 
     def copy(self, content: bytes) -> None:
-        """A whole bytes object (a slice of one would be allocated)."""
+        """A whole bytes object."""
         end = self.pos + len(content)
         if end <= len(self.buf):
-            self.buf[self.pos : end] = content
+            copy_into(self.buf, self.pos, content)
             self.pos = end
         else:
             self.ok = False
