@@ -1,0 +1,1 @@
+"""The full node for Linux: configuration, identity, storage, wiring, web API and command line."""

@@ -1,0 +1,91 @@
+"""Logging of the whole node: structlog, for people on a console or as one JSON object a line.
+
+In: `logger.level` and `logger.encoding` of the config. Out: lines on stderr, also for what
+libraries log by `logging`. Secrets never get there: a value under a secret name, and a seed
+anywhere in a text, is replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+HIDDEN = "(hidden)"
+_SECRET_NAMES = frozenset({"seed", "node_seed", "secret", "secret_key", "private_key", "password"})
+# A seed as the config and the seed file write it, also inside a longer text.
+_SEED_TEXT = re.compile(r"\bbase(?:58|64):[A-Za-z0-9+/=]{16,}")
+
+Record = MutableMapping[str, Any]
+
+
+def configure_logging(level: str, encoding: str, stream: TextIO | None = None) -> None:
+    """Sets up logging for the process; safe to call again. `stream`: stderr by default."""
+    stream = stream or sys.stderr
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,  # loggers made at import time follow this call
+    )
+    _route_logging(level, _formatter(encoding, stream, shared), stream)
+
+
+def hide_secrets(logger: object, method: str, record: Record) -> Record:
+    """Replaces what must not be read in a log, at any depth."""
+    return {name: _clean(name, value) for name, value in record.items()}
+
+
+def _clean(name: str, value: object) -> object:
+    if name.lower() in _SECRET_NAMES:
+        return HIDDEN
+    if isinstance(value, str):
+        return _SEED_TEXT.sub(HIDDEN, value)
+    if isinstance(value, dict):
+        return {inner: _clean(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean("", item) for item in value]
+    return value
+
+
+def _formatter(
+    encoding: str, stream: TextIO, shared: list[structlog.typing.Processor]
+) -> logging.Formatter:
+    renderer: list[structlog.typing.Processor]
+    if encoding == "json":
+        renderer = [structlog.processors.JSONRenderer(default=str)]
+    else:
+        plain = structlog.dev.plain_traceback
+        colors = stream.isatty()
+        renderer = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+    # Tracebacks become text first, so that they are cleaned like any other value.
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            hide_secrets,
+            *renderer,
+        ],
+    )
+
+
+def _route_logging(level: str, formatter: logging.Formatter, stream: TextIO) -> None:
+    """One handler at the root; libraries are heard from warnings on, unless we debug."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    quiet = logging.DEBUG if level == "debug" else logging.WARNING
+    for library in ("uvicorn", "uvicorn.error", "asyncio"):
+        logging.getLogger(library).setLevel(quiet)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)  # its debug lines are about selectors

@@ -1,0 +1,130 @@
+"""What the parts of the host tell each other: errors, records, and the facade of the node.
+
+In: nothing. Out: exceptions whose text is a sentence for people, frozen records, and `NodeApi`,
+the only view that the web API has of the node. `node.py` fills these records, `web/` shows them,
+`store.py` keeps some of them. Times are unix seconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shimlet_host.events import Subscription
+
+LOCAL = "local"  # the source of a message of our own
+
+
+class HostError(Exception):
+    """Something that an operator can mend. The text is a sentence and says how."""
+
+
+class IdentityError(HostError):
+    """The seed file cannot be read, made or trusted."""
+
+
+class StoreError(HostError):
+    """The data folder or a database in it cannot be used."""
+
+
+class PeerError(HostError):
+    """A list of known peers was refused as a whole; nothing has changed."""
+
+
+class MessageError(HostError):
+    """A message was refused: empty or too large."""
+
+
+class ServeError(HostError):
+    """An address cannot be listened on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """A known peer as it stands now."""
+
+    public_key: bytes
+    address: str  # as typed
+    outbound: bool  # True: we dial
+    state: str
+    last_error: str = ""  # name of the reason, "" for none
+    last_error_text: str = ""
+    last_connected: int | None = None
+    next_attempt: float | None = None
+    counters: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def connected(self) -> bool:
+        return self.state == "connected"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingStatus:
+    """Somebody who proved a key that is not on the list."""
+
+    public_key: bytes
+    remote_ip: str
+    first_seen: float
+    last_seen: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A gossip message with where it came from: LOCAL, or the base58 key of a neighbor."""
+
+    message_id: bytes
+    data: bytes
+    received: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPeer:
+    """A known peer as it is kept: `source` is "config" or "api"."""
+
+    public_key: bytes
+    address: str
+    added: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """Who this node is."""
+
+    public_key: bytes
+    node_id: bytes
+    version: str
+    profile: str
+    gossip_address: str
+    uptime_s: float
+
+
+class NodeApi(Protocol):
+    """What the web API may ask of the node. Called from the node's own event loop."""
+
+    def add_peers(self, entries: list[tuple[bytes, str]]) -> None:
+        """Adds (public key, address) pairs, all or none, kept before it returns.
+
+        Raises PeerError (own key, list full) or StoreError.
+        """
+
+    def remove_peers(self, public_keys: list[bytes]) -> None:
+        """Forgets peers; unknown keys are fine. Raises StoreError."""
+
+    def peers(self) -> Sequence[PeerStatus]: ...
+
+    def pending(self) -> Sequence[PendingStatus]: ...
+
+    def publish(self, data: bytes) -> bytes:
+        """Sends a message and returns its id (32 bytes). Raises MessageError."""
+
+    def messages(self, limit: int) -> Sequence[StoredMessage]:
+        """The newest `limit` messages, newest first. Raises StoreError."""
+
+    def info(self) -> NodeInfo: ...
+
+    def subscribe(self) -> Subscription:
+        """News from now on. Raises events.TooManyListeners."""

@@ -1,0 +1,184 @@
+"""What a full node remembers: its known peers and the newest messages, in two SQLite files.
+
+In: changes of peers, and messages as gossip hears them. Out: the same after a restart, a kill or
+a power cut. `node.py` opens it after the data folder is locked, calls `flush` twice a second and
+`close` at the end; gossip uses `put` and `get`. All calls come from the node's own thread.
+
+Two files, so that damage to the many messages never costs the few peers:
+- peers.db: a change has reached the disk before the call returns (synchronous=FULL), because the
+  web API has then promised it. In WAL mode this is one sync a change, and readers are never
+  blocked.
+- messages.db: collected in memory and written in one transaction at each flush, without waiting
+  for the disk (synchronous=NORMAL): a power cut may cost the last messages, which neighbors still
+  have.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from shimlet_host.database import Database, trouble
+from shimlet_host.model import LOCAL, StoredMessage, StoredPeer, StoreError
+
+MAX_MESSAGES = 10_000
+MAX_UNWRITTEN_BYTES = (
+    8 * 1024 * 1024
+)  # about 120 of the largest; more than that is written at once
+
+_PEERS = """
+CREATE TABLE peers (
+    public_key BLOB PRIMARY KEY,
+    address TEXT NOT NULL,
+    added REAL NOT NULL,
+    source TEXT NOT NULL
+) WITHOUT ROWID
+"""
+_MESSAGES = """
+CREATE TABLE messages (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    data BLOB NOT NULL,
+    received REAL NOT NULL,
+    source TEXT NOT NULL
+)
+"""
+_PUT_PEER = """
+INSERT INTO peers VALUES (?, ?, ?, ?) ON CONFLICT (public_key)
+DO UPDATE SET address = excluded.address, source = excluded.source
+"""
+_PUT_MESSAGE = "INSERT OR IGNORE INTO messages (id, data, received, source) VALUES (?, ?, ?, ?)"
+# Numbers have no gaps, because only the oldest messages are ever deleted.
+_DROP_OLD = "DELETE FROM messages WHERE number <= (SELECT max(number) FROM messages) - ?"
+_NEWEST = "SELECT id, data, received, source FROM messages ORDER BY number DESC LIMIT ?"
+
+
+class Store:
+    """The memory of one node in the data folder `folder`. Raises StoreError with a sentence."""
+
+    def __init__(
+        self,
+        folder: Path,
+        warn: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+        max_messages: int = MAX_MESSAGES,
+    ) -> None:
+        self.lost_messages = 0  # could not be written
+        self._warn = warn
+        self._clock = clock
+        self._max_messages = max_messages
+        self._warned = False
+        self._unwritten: dict[bytes, StoredMessage] = {}
+        self._unwritten_bytes = 0
+        self._peers = Database(
+            folder / "peers.db",
+            _PEERS,
+            sync="FULL",
+            loss="Peers added by the web API are lost; add them again.",
+            warn=warn,
+        )
+        self._messages = Database(
+            folder / "messages.db",
+            _MESSAGES,
+            sync="NORMAL",
+            loss="Stored messages are lost.",
+            warn=warn,
+        )
+
+    def close(self) -> None:
+        """Writes what is left and closes both files; safe to call twice."""
+        self.flush()
+        self._messages.close()
+        self._peers.close()
+
+    # --- peers
+
+    def peers(self) -> list[StoredPeer]:
+        """All known peers, in the order of their arrival."""
+        try:
+            rows = self._peers.rows(
+                "SELECT public_key, address, added, source FROM peers ORDER BY added, public_key"
+            )
+        except sqlite3.Error as error:
+            raise StoreError(trouble(self._peers.path, error)) from error
+        return [StoredPeer(*row) for row in rows]
+
+    def add_peers(self, entries: Iterable[tuple[bytes, str]], source: str = "api") -> None:
+        """Adds peers, or gives known ones a new address: all or none, on the disk at return."""
+        now = self._clock()
+        self._change(_PUT_PEER, [(key, address, now, source) for key, address in entries])
+
+    def remove_peers(self, public_keys: Iterable[bytes]) -> None:
+        """Forgets peers: all or none, on the disk at return. Unknown keys are fine."""
+        self._change("DELETE FROM peers WHERE public_key = ?", [(key,) for key in public_keys])
+
+    def _change(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        try:
+            with self._peers.transaction() as connection:
+                connection.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise StoreError(
+                "The known peers were not changed. " + trouble(self._peers.path, error)
+            ) from error
+
+    # --- messages
+
+    def put(self, message_id: bytes, data: bytes, source: str = LOCAL) -> None:
+        """Keeps a message; `source` is LOCAL or the neighbor's key in base58. Never raises."""
+        self._unwritten[message_id] = StoredMessage(message_id, data, self._clock(), source)
+        self._unwritten_bytes += len(data)
+        if self._unwritten_bytes > MAX_UNWRITTEN_BYTES:
+            self.flush()
+
+    def get(self, message_id: bytes) -> bytes | None:
+        """A message, or None: also if it cannot be read, since a neighbor asked, not our user."""
+        unwritten = self._unwritten.get(message_id)
+        if unwritten is not None:
+            return unwritten.data
+        try:
+            rows = self._messages.rows("SELECT data FROM messages WHERE id = ?", (message_id,))
+        except sqlite3.Error as error:
+            self._complain(error)
+            return None
+        return bytes(rows[0][0]) if rows else None
+
+    def messages(self, limit: int) -> list[StoredMessage]:
+        """The newest messages, newest first."""
+        self.flush()
+        try:
+            rows = self._messages.rows(_NEWEST, (limit,))
+        except sqlite3.Error as error:
+            raise StoreError(trouble(self._messages.path, error)) from error
+        return [StoredMessage(*row) for row in rows]
+
+    def flush(self) -> None:
+        """Writes the messages of the last while. What cannot be written is counted and let go."""
+        if not self._unwritten:
+            return
+        batch = [(m.message_id, m.data, m.received, m.source) for m in self._unwritten.values()]
+        self._unwritten.clear()
+        self._unwritten_bytes = 0
+        try:
+            self._write(batch)
+        except sqlite3.Error as error:
+            self.lost_messages += len(batch)
+            self._complain(error)
+
+    def _write(self, batch: list[tuple[bytes, bytes, float, str]]) -> None:
+        with self._messages.transaction() as connection:
+            connection.executemany(_PUT_MESSAGE, batch)
+            connection.execute(_DROP_OLD, (self._max_messages,))
+        self._warned = False
+
+    def _complain(self, error: sqlite3.Error) -> None:
+        """One warning for each time that writing starts to fail; damage is mended at once."""
+        if self._messages.mend(error):
+            return
+        if not self._warned:
+            self._warned = True
+            self._warn(
+                "Messages are not stored any more; the node goes on."
+                f" {trouble(self._messages.path, error)}"
+            )
