@@ -12,6 +12,7 @@ import sys
 from binascii import hexlify, unhexlify
 
 from shimlet.identity import Identity
+from shimlet.wire import copy_into
 
 MICROPYTHON = sys.implementation.name == "micropython"
 _FOLDER = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
@@ -131,7 +132,7 @@ _backend = []
 
 
 def _crypto():
-    """The crypto of this interpreter, loaded when first needed: it takes much of a board's heap."""
+    """The crypto of this interpreter, loaded when first needed: it is large."""
     if not _backend:
         _backend.append(_BoardCrypto() if MICROPYTHON else _Sodium())
     return _backend[0]
@@ -182,7 +183,7 @@ class Presigned(NotEd25519):
 
     def sign(self, buf, start, length, out, at):
         """See Identity."""
-        out[at : at + 64] = self.signature
+        copy_into(out, at, self.signature)
 
 
 def identity(index):

@@ -61,8 +61,10 @@ class Content:
             return 0
         self.at = at
         self.length = 0
-        reader = self._reader
-        reader.over(buf, at + 1, at + length)
+        self._reader.over(buf, at + 1, at + length)
+        return packet_type if self._fields(self._reader) else 0
+
+    def _fields(self, reader: Reader) -> bool:
         while reader.pos < reader.end:
             tag = reader.tag()
             if tag == _TAG_CONTENT:
@@ -70,7 +72,7 @@ class Content:
                 self.length = reader.length
             elif reader.ok:
                 reader.skip(tag)
-        return packet_type if reader.ok else 0
+        return reader.ok
 
 
 class Store:

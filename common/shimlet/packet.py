@@ -38,31 +38,25 @@ class Packet:
         """The packet's length in bytes, NEED_DATA, or a reason. Nothing is allocated."""
         self.data_at = self.key_at = self.signature_at = -1
         reader = self._reader
-        reader.over(buf, start, min(end, start + MAX_HANDSHAKE_PACKET))
+        limit = min(end, start + MAX_HANDSHAKE_PACKET)
+        reader.over(buf, start, limit)
         while reader.ok and (self.data_at < 0 or self.key_at < 0 or self.signature_at < 0):
-            if reader.pos == reader.end:
-                return self._incomplete(end - start)
-            reason = self._field(reader)
-            if reason:
-                return reason
+            self._field(reader)
         if reader.malformed:
             return BAD_PACKET
         return reader.pos - start if reader.ok else self._incomplete(end - start)
 
-    def _field(self, reader: Reader) -> int:
+    def _field(self, reader: Reader) -> None:
         tag = reader.tag()
         if tag == _TAG_DATA:
             self.data_at = reader.field()
             self.data_length = reader.length
         elif tag == _TAG_PUBLIC_KEY:
-            self.key_at = reader.field()
-            return BAD_PACKET if reader.ok and reader.length != 32 else 0
+            self.key_at = reader.field_of(32)
         elif tag == _TAG_SIGNATURE:
-            self.signature_at = reader.field()
-            return BAD_PACKET if reader.ok and reader.length != 64 else 0
+            self.signature_at = reader.field_of(64)
         elif reader.ok:
             reader.skip(tag)
-        return 0
 
     def _incomplete(self, received: int) -> int:
         return NEED_DATA if received < MAX_HANDSHAKE_PACKET else PACKET_TOO_LARGE
@@ -84,11 +78,10 @@ def seal(identity: Identity, writer: Writer, data_at: int) -> int:
     writer.field(_TAG_PUBLIC_KEY, identity.public_key)
     writer.varint(_TAG_SIGNATURE)
     writer.varint(64)
-    signature_at = writer.pos
-    if signature_at + 64 > len(writer.buf):
+    if writer.pos + 64 > len(writer.buf):
         writer.ok = False
         return data_at
-    identity.sign(writer.buf, data_at, length, writer.buf, signature_at)
+    identity.sign(writer.buf, data_at, length, writer.buf, writer.pos)
     writer.pos += 64
     return _put_header(writer.buf, data_at, length)
 
