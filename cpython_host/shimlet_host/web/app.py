@@ -1,0 +1,27 @@
+"""The web API put together.
+
+In: the node, as NodeApi. Out: an ASGI app for `WebServer`, or for tests without a socket.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from shimlet import __version__
+
+from shimlet_host.model import NodeApi
+from shimlet_host.web.errors import install_error_model
+from shimlet_host.web.limits import BoundedBody, FaultBoundary, SameSite
+from shimlet_host.web.routes import manual_peering_routes, message_routes, node_routes
+
+
+def create_app(node: NodeApi) -> FastAPI:
+    """The app of one node."""
+    app = FastAPI(title="Shimlet", version=__version__, redirect_slashes=False)
+    install_error_model(app)
+    for routes in (manual_peering_routes, message_routes, node_routes):
+        app.include_router(routes(node))
+    # The one added last is the outermost.
+    app.add_middleware(BoundedBody)
+    app.add_middleware(SameSite)
+    app.add_middleware(FaultBoundary)
+    return app

@@ -1,0 +1,122 @@
+"""The routes of the web API, spelled as existing clients call them.
+
+In: requests. Out: calls of the node, which live in the same thread, and their results as JSON.
+Validation is in `bodies.py`, the form of the answers in `shapes.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from shimlet.identity import base58_encode
+
+from shimlet_host.model import NodeApi
+from shimlet_host.web.bodies import keys_of, limit_of, message_of, only_connected, peers_of
+from shimlet_host.web.shapes import (
+    ErrorShape,
+    HealthShape,
+    InfoShape,
+    MessageShape,
+    MessageToPublish,
+    PeerFilter,
+    PeerShape,
+    PeerToAdd,
+    PeerToRemove,
+    PendingShape,
+    PublishedShape,
+)
+from shimlet_host.web.stream import EventStream
+
+_REFUSED: dict[int | str, dict[str, Any]] = {400: {"model": ErrorShape}}
+
+
+def manual_peering_routes(node: NodeApi) -> APIRouter:
+    """Known and pending peers."""
+    router = APIRouter(prefix="/manualpeering", tags=["manual peering"], responses=_REFUSED)
+
+    @router.post("/peers", status_code=204, openapi_extra=_list_of(PeerToAdd))
+    async def add_peers(request: Request) -> Response:
+        """Adds known peers, or gives them a new address: all or none."""
+        node.add_peers([(peer.public_key, peer.address) for peer in await peers_of(request)])
+        return Response(status_code=204)
+
+    @router.get("/peers", openapi_extra=_query("onlyConnected", "boolean") | _one(PeerFilter))
+    async def list_peers(request: Request) -> list[PeerShape]:
+        """Known peers with their state; `onlyConnected` in the query or in the body."""
+        connected = await only_connected(request)
+        return [PeerShape.of(peer) for peer in node.peers() if peer.connected or not connected]
+
+    @router.delete("/peers", status_code=204, openapi_extra=_list_of(PeerToRemove))
+    async def remove_peers(request: Request) -> Response:
+        """Forgets known peers and closes their links; unknown keys are fine."""
+        node.remove_peers(await keys_of(request))
+        return Response(status_code=204)
+
+    @router.get("/pending")
+    async def list_pending() -> list[PendingShape]:
+        """Who proved a key that is not on the list: add it to accept it."""
+        return [PendingShape.of(pending) for pending in node.pending()]
+
+    return router
+
+
+def message_routes(node: NodeApi) -> APIRouter:
+    """Messages, and news as they happen."""
+    router = APIRouter(tags=["messages"], responses=_REFUSED)
+
+    @router.post("/messages", status_code=201, openapi_extra=_one(MessageToPublish))
+    async def publish(request: Request) -> PublishedShape:
+        """Sends a message to all neighbors; the id is its BLAKE2b-256 in base58."""
+        message_id = node.publish(await message_of(request))
+        return PublishedShape(id=base58_encode(message_id))
+
+    @router.get("/messages", openapi_extra=_query("limit", "integer"))
+    async def list_messages(request: Request) -> list[MessageShape]:
+        """The newest messages, newest first."""
+        return [MessageShape.of(message) for message in node.messages(limit_of(request))]
+
+    @router.get("/events", response_class=StreamingResponse)
+    async def events() -> StreamingResponse:
+        """Server-sent events: `message` and `peer`, and `dropped` when the client is too slow."""
+        return EventStream(node.subscribe())
+
+    return router
+
+
+def node_routes(node: NodeApi) -> APIRouter:
+    """The node itself."""
+    router = APIRouter(tags=["node"])
+
+    @router.get("/info")
+    async def info() -> InfoShape:
+        """Who this node is."""
+        return InfoShape.of(node.info())
+
+    @router.get("/healthz")
+    async def health() -> HealthShape:
+        """Answers as long as the node's loop runs."""
+        return HealthShape()
+
+    return router
+
+
+# The bodies are read by hand, for errors that are sentences; these tell /docs about them.
+
+
+def _one(shape: type[BaseModel]) -> dict[str, Any]:
+    return _body(shape.model_json_schema())
+
+
+def _list_of(shape: type[BaseModel]) -> dict[str, Any]:
+    return _body({"type": "array", "items": shape.model_json_schema()})
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+def _query(name: str, kind: str) -> dict[str, Any]:
+    return {"parameters": [{"name": name, "in": "query", "schema": {"type": kind}}]}

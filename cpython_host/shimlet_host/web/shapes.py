@@ -1,0 +1,146 @@
+"""How the node's records look as JSON.
+
+In: the records of `model.py`. Out: pydantic models with the names that existing clients know;
+`/docs` is made from them. Keys and ids are base58, times are unix seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Literal
+
+from pydantic import BaseModel
+from shimlet.identity import base58_encode
+
+from shimlet_host.model import NodeInfo, PeerStatus, PendingStatus, StoredMessage
+
+SHORT_ID_BYTES = 8
+
+
+class ErrorShape(BaseModel):
+    error: str
+
+
+class PeerToAdd(BaseModel):
+    publicKey: str
+    address: str
+
+
+class PeerToRemove(BaseModel):
+    publicKey: str
+
+
+class PeerFilter(BaseModel):
+    onlyConnected: bool = False
+
+
+class MessageToPublish(BaseModel):
+    """One of the two."""
+
+    payload: str | None = None
+    payloadBase64: str | None = None
+
+
+class PeerShape(BaseModel):
+    """The first four as existing nodes write them; the rest is ours."""
+
+    publicKey: str
+    address: str
+    connectionDirection: Literal["inbound", "outbound"]
+    connectionStatus: Literal["connected", "disconnected"]
+    state: str
+    lastError: str | None
+    lastErrorText: str | None
+    lastConnected: int | None
+    nextAttempt: float | None
+    counters: dict[str, int]
+
+    @classmethod
+    def of(cls, peer: PeerStatus) -> PeerShape:
+        return cls(
+            publicKey=base58_encode(peer.public_key),
+            address=peer.address,
+            connectionDirection="outbound" if peer.outbound else "inbound",
+            connectionStatus="connected" if peer.connected else "disconnected",
+            state=peer.state,
+            lastError=peer.last_error or None,
+            lastErrorText=peer.last_error_text or None,
+            lastConnected=peer.last_connected,
+            nextAttempt=peer.next_attempt,
+            counters=peer.counters,
+        )
+
+
+class PendingShape(BaseModel):
+    publicKey: str
+    remoteIP: str
+    firstSeen: float
+    lastSeen: float
+    attempts: int
+
+    @classmethod
+    def of(cls, pending: PendingStatus) -> PendingShape:
+        return cls(
+            publicKey=base58_encode(pending.public_key),
+            remoteIP=pending.remote_ip,
+            firstSeen=pending.first_seen,
+            lastSeen=pending.last_seen,
+            attempts=pending.attempts,
+        )
+
+
+class MessageShape(BaseModel):
+    """`payload` is null when the bytes are not UTF-8 text."""
+
+    id: str
+    payload: str | None
+    payloadBase64: str
+    received: float
+    source: str
+
+    @classmethod
+    def of(cls, message: StoredMessage) -> MessageShape:
+        return cls(
+            id=base58_encode(message.message_id),
+            payload=_text(message.data),
+            payloadBase64=base64.b64encode(message.data).decode("ascii"),
+            received=message.received,
+            source=message.source,
+        )
+
+
+class PublishedShape(BaseModel):
+    id: str
+
+
+class InfoShape(BaseModel):
+    publicKey: str
+    identityID: str
+    nodeID: str
+    version: str
+    profile: str
+    gossipAddress: str
+    uptime: float
+
+    @classmethod
+    def of(cls, info: NodeInfo) -> InfoShape:
+        return cls(
+            publicKey=base58_encode(info.public_key),
+            identityID=base58_encode(info.node_id[:SHORT_ID_BYTES]),
+            nodeID=base58_encode(info.node_id),
+            version=info.version,
+            profile=info.profile,
+            gossipAddress=info.gossip_address,
+            uptime=round(info.uptime_s, 3),
+        )
+
+
+class HealthShape(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
