@@ -83,6 +83,10 @@ _TEXTS = {
         "closed-before-request",
         "The caller left before it had sent a whole request.",
     ),
+    reasons.NO_NAME_SERVER: (
+        "no-name-server",
+        "No name server is known: set network.dns, or write the peer's address as an IP.",
+    ),
 }
 
 
