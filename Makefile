@@ -30,7 +30,7 @@ setup: .venv/.ready ## Make .venv and install everything, MicroPython included
 	@touch $@
 
 run: setup ## Start a full node and a virtual board and watch them peer (RUN_SECONDS=n ends it)
-	@exec .venv/bin/python -m shimlet_host demo
+	@exec .venv/bin/python -m shimlet_host.foreground shimlet_host demo
 
 test: setup ## Core and light tests under CPython and MicroPython, host tests, the virtual board
 	.venv/bin/python -m pytest tests
