@@ -117,6 +117,7 @@ class Manifest:
         """Ship a folder of modules, or the files of it that are named."""
         folder = self._at(base_path)
         every = [str(path.relative_to(folder / name)) for path in (folder / name).rglob("*.py")]
+        assert every, f"the manifest ships no package {name}"
         for file in every if files is None else files:
             assert (folder / name / file).is_file(), f"the manifest ships no file {name}/{file}"
             parts = (name, *Path(file).with_suffix("").parts)
