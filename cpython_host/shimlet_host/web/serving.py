@@ -1,8 +1,8 @@
 """The web server inside the node's own event loop.
 
 In: an app and an address. Out: a `WebServer`: `listen` takes the port or says which one is taken,
-`start` returns when requests are answered, `stop` ends within 3 s whatever clients do. Signals stay
-with the node. Event streams end when the node closes its hub, which it does first.
+`start` returns when requests are answered, `stop` ends within 3 s whatever clients do. Signals
+stay with the node. Event streams end when the node closes its hub, which it does first.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class _Server(uvicorn.Server):
 class WebServer:
     """Serves one app on one address."""
 
-    def __init__(self, app: ASGIApp, address: Address) -> None:
-        self.address = address  # with the real port after `listen`
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self.address = Address(host, port)  # with the real port after `listen`
         config = uvicorn.Config(
             app,
             log_config=None,  # logs.py has set it up
@@ -52,6 +52,12 @@ class WebServer:
         self._server = _Server(config)
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine finds the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address.host, self.address.host)
+        return f"http://{Address(host, self.address.port)}"
 
     def listen(self) -> None:
         """Takes the port. Raises ServeError, which names the address."""
