@@ -7,6 +7,7 @@ into `view[end:]`, calls received(n), then next_event() until NEED_DATA:
     REQUESTED    (accepting side) a valid request of `peer_key`: call accept() and send the result, or close
     ESTABLISHED  (dialling side) the right peer answered our request
     FRAME        buf[frame_at:frame_at+frame_length] holds packet type and message until the next call
+    EMPTY        a frame of length 0, with nothing to do: one event each, so that no flood of them keeps the caller
     negative     close the connection for this reason
 
 Once the link is open, the loop received / next_event allocates nothing. A frame larger than the buffer is passed over
@@ -47,6 +48,7 @@ from shimlet.wire import Reader, Writer, const, move_down
 REQUESTED = 1
 ESTABLISHED = 2
 FRAME = 3
+EMPTY = 4
 
 MAX_FRAME = 65 * 1024  # packet type and message; existing nodes close the connection above it
 FRAME_HEADER = 4
@@ -87,6 +89,7 @@ class Link:
         self._body_open = False
         self._skip_left = 0
         self._peer_keeps_alive = False
+        self._quiet = False  # our first frame must still wait
         self._req_hash = b""
         self._digest = b""
         self._timestamp = 0
@@ -120,8 +123,8 @@ class Link:
         return bytes(writer.buf[start : writer.pos])
 
     def connected(self, now: int) -> None:
-        """The request is sent: from now on the peer has RESPONSE_TIMEOUT_MS."""
-        self._since = now
+        """Our request or response is sent: now begins the time for the response, or for the first frame of ours."""
+        self._since = self.opened = self.last_sent = now
 
     # Receiving
 
@@ -172,6 +175,7 @@ class Link:
         writer.over(bytearray(MAX_HANDSHAKE_PACKET), HEADROOM)
         encode_response(writer, self._req_hash)
         self._open(now)
+        self._quiet = True
         return self._sealed(writer)
 
     def _read_response(self, now: int) -> int:
@@ -205,9 +209,8 @@ class Link:
             if length < 0:
                 return length
             if length == 0:
-                self.pos += FRAME_HEADER
-                self._peer_keeps_alive = True
-            elif length + FRAME_HEADER > len(self.buf):
+                return self._take_empty()
+            if length + FRAME_HEADER > len(self.buf):
                 self._start_skipping(length, now)
             elif self.end - self.pos < length + FRAME_HEADER:
                 self._await_body(now)
@@ -222,6 +225,11 @@ class Link:
         pos = self.pos
         length = buf[pos + 1] << 16 | buf[pos + 2] << 8 | buf[pos + 3]
         return FRAME_TOO_LARGE if buf[pos] or length > MAX_FRAME else length
+
+    def _take_empty(self) -> int:
+        self.pos += FRAME_HEADER
+        self._peer_keeps_alive = True
+        return EMPTY
 
     def _take_frame(self, length: int) -> int:
         self.frame_at = self.pos + FRAME_HEADER
@@ -288,6 +296,7 @@ class Link:
 
     def quiet_ms(self, now: int) -> int:
         """How long the accepting side must still hold its first frame back: 0 once a frame has arrived."""
-        if self.outbound or self.frames_received or self.frames_skipped or self._peer_keeps_alive:
-            return 0
-        return max(0, QUIET_MS - since(now, self.opened))
+        heard = self.frames_received or self.frames_skipped or self._peer_keeps_alive
+        if heard or since(now, self.opened) >= QUIET_MS:
+            self._quiet = False  # for good: `opened` may lie days back
+        return QUIET_MS - since(now, self.opened) if self._quiet else 0

@@ -72,6 +72,7 @@ class ManualPeering:
         self.max_backoff_ms = RECONNECT_INTERVAL_MS
         self.known_peers: dict[bytes, KnownPeer] = {}
         self.pending = PendingPeers(max_pending)
+        self._last_timestamp = 0  # the latest that any removed peer was sent
 
     # The operator's changes
 
@@ -91,6 +92,7 @@ class ManualPeering:
         peer = self.known_peers.get(public_key)
         if peer is None:
             peer = KnownPeer(public_key, address, self.public_key < public_key)
+            peer.last_timestamp = self._last_timestamp
             self.known_peers[public_key] = peer
             peer.next_attempt = now
         elif peer.address != address:
@@ -107,7 +109,10 @@ class ManualPeering:
 
     def remove(self, public_key: bytes) -> "KnownPeer | None":
         """Take a peer off the list; None if it was not listed. The caller closes its link."""
-        return self.known_peers.pop(public_key, None)
+        peer = self.known_peers.pop(public_key, None)
+        if peer is not None:
+            self._last_timestamp = max(self._last_timestamp, peer.last_timestamp)
+        return peer
 
     # Callers
 
@@ -125,11 +130,16 @@ class ManualPeering:
     def due(self, now: int) -> "KnownPeer | None":
         """A peer to dial now; call dial_started() and ask again until None."""
         for peer in self.known_peers.values():
-            if not peer.outbound or peer.dialling or since(now, peer.next_attempt) < 0:
+            if not peer.outbound or peer.dialling or self._must_wait(peer, now):
                 continue
             if peer.redial or not peer.connected:
                 return peer
         return None
+
+    def _must_wait(self, peer: KnownPeer, now: int) -> bool:
+        # A moment further ahead than any wait is one long past: the clock wrapped while ours was not set.
+        longest_ms = 2 * max(self.max_backoff_ms, self.reconnect_interval_ms)
+        return 0 < since(peer.next_attempt, now) <= longest_ms
 
     def dial_started(self, peer: KnownPeer) -> None:
         """The shell is dialling `peer`; connected() or failed() will follow."""
@@ -139,11 +149,11 @@ class ManualPeering:
     def failed(self, peer: KnownPeer, reason: int, now: int, random_byte: int) -> None:
         """A dial led to no link: try again after the interval, doubled for each failure up to max_backoff_ms."""
         peer.dialling = False
-        if not peer.redial:
+        if not peer.redial:  # else it says nothing about the new address
             wait_ms = self.reconnect_interval_ms << min(peer.failures, MAX_DOUBLINGS)
             cap_ms = max(self.max_backoff_ms, self.reconnect_interval_ms)
             peer.next_attempt = after(now, jittered(min(wait_ms, cap_ms), random_byte))
-        peer.failures += 1
+            peer.failures += 1
         if not peer.connected:
             peer.last_error = reason
 

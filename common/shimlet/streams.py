@@ -13,7 +13,15 @@ from shimlet.admission import crowded_out
 from shimlet.gossip import KEEP_ALIVE, MAX_FRAME_HEADER, MESSAGE, Gossip, Neighbor, frame_header
 from shimlet.handshake import Rules
 from shimlet.identity import Identity, format_address, parse_address
-from shimlet.link import ESTABLISHED, FRAME, FRAME_HEADER, MAX_FRAME, REQUESTED, Link
+from shimlet.link import (
+    ESTABLISHED,
+    FRAME,
+    FRAME_HEADER,
+    HANDSHAKE_BUFFER,
+    MAX_FRAME,
+    REQUESTED,
+    Link,
+)
 from shimlet.manual import KnownPeer, ManualPeering
 from shimlet.outbox import Outbox
 from shimlet.packet import NEED_DATA
@@ -41,7 +49,7 @@ RESOLVE_TIMEOUT_MS = 5000
 CONNECT_TIMEOUT_MS = 5000
 SEND_TIMEOUT_MS = 10_000  # for one frame: existing nodes give a whole frame body 4 s
 TICK_MS = 200
-EVENTS_A_TURN = 32  # frames of one link handled before others get a turn
+EVENTS_A_TURN = 32  # frames and reads of one link before others get a turn
 
 
 class Limits:
@@ -102,8 +110,10 @@ class Streams:
         self.links: dict[bytes, Connection] = {}
         self.half_open: list[Connection] = []
         self.dials: dict[bytes, Connection] = {}
+        self.alive: set[Connection] = set()  # all, until their socket is closed
         self.refusals: dict[int, int] = {}  # reason -> how often
         self._buffers: list[bytearray] = []  # for frames, kept between links
+        self._stopping = False
 
     # The node's side
 
@@ -117,15 +127,13 @@ class Streams:
             await self._stop()
 
     async def _stop(self) -> None:
-        for connection in self._all():
+        self._stopping = True
+        for connection in list(self.alive):
             self._close(connection, STOPPING)
         for _ in range(100):  # each turn lets the closing tasks run one step
-            if not self._all():
+            if not self.alive:
                 return
             await self.net.sleep_ms(10)
-
-    def _all(self) -> list[Connection]:
-        return self.half_open + list(self.dials.values()) + list(self.links.values())
 
     def add(self, public_key: bytes, address: str) -> int:
         """List a peer, or give a listed one a new address, which is dialled at once. 0 or a reason."""
@@ -163,18 +171,24 @@ class Streams:
         connection.stream = stream
         connection.link.source = stream.source
         connection.link.local = stream.local
-        if not self.net.unix_time():
+        if self._stopping:
+            connection.reason = STOPPING
+        elif not self.net.unix_time():
             connection.reason = CLOCK_NOT_SET
         if len(self.half_open) >= self.limits.half_open:
             index = crowded_out([c.link.source for c in self.half_open])
             self._close(self.half_open[index], TOO_MANY_HALF_OPEN)
             del self.half_open[index]
         self.half_open.append(connection)
-        connection.task = asyncio.create_task(self._run(connection))
+        self._start(connection)
 
     def _connection(self) -> Connection:
         link = Link(self.identity, self.rules, self.net.now())
         return Connection(link, Outbox(self.limits.outbox_bytes))
+
+    def _start(self, connection: Connection) -> None:
+        self.alive.add(connection)
+        connection.task = asyncio.create_task(self._run(connection))
 
     def _start_dial(self, peer: KnownPeer) -> None:
         connection = self._connection()
@@ -183,7 +197,7 @@ class Streams:
         self.manual.dial_started(peer)
         self.dials[peer.public_key] = connection
         self._allow(connection, RESOLVE_TIMEOUT_MS, NAME_TIMEOUT)
-        connection.task = asyncio.create_task(self._run(connection))
+        self._start(connection)
 
     def _allow(self, connection: Connection, duration_ms: int, late_reason: int) -> None:
         connection.deadline = after(self.net.now(), duration_ms)
@@ -224,9 +238,16 @@ class Streams:
             known = self.net.reason(error, broken) if isinstance(error, OSError) else broken
             connection.reason = connection.reason or known
         except Exception as error:
-            connection.reason = OWN_FAULT
-            self.watcher.fault(error)
+            self._fault(connection, error)
         await self._finish(connection)
+
+    def _fault(self, connection: Connection, error: Exception) -> None:
+        """A mistake of ours, the watcher's included, ends this connection and nothing else."""
+        connection.reason = connection.reason or OWN_FAULT
+        try:
+            self.watcher.fault(error)
+        except Exception:
+            pass  # there is nobody left to tell
 
     def _end_reason(self, link: Link, when_open: int) -> int:
         """What the end of the stream means at this stage."""
@@ -237,8 +258,11 @@ class Streams:
     async def _pump(self, connection: Connection) -> None:
         """Read and handle events until there is a reason to end."""
         link = connection.link
-        events = 0
+        turns = 0
         while not connection.reason:
+            turns += 1
+            if turns % EVENTS_A_TURN == 0:
+                await self.net.sleep_ms(0)  # reading need not wait while bytes pour in
             event = link.next_event(self.net.now(), self.net.unix_time())
             if event == NEED_DATA:
                 await self._read(connection)
@@ -246,9 +270,6 @@ class Streams:
                 connection.reason = event
             elif event == FRAME:
                 self._on_frame(connection)
-                events += 1
-                if events % EVENTS_A_TURN == 0:
-                    await self.net.sleep_ms(0)
             elif event == REQUESTED:
                 await self._on_request(connection)
             elif event == ESTABLISHED:
@@ -266,9 +287,15 @@ class Streams:
     async def _on_request(self, connection: Connection) -> None:
         link = connection.link
         connection.reason = self.manual.accepts(link.peer_key)
-        if not connection.reason and connection.stream is not None:
-            await connection.stream.send(link.accept(self.net.now()))
-            self._establish(connection)
+        if connection.reason:
+            return
+        assert connection.stream is not None
+        response = link.accept(self.net.now())
+        connection.sending_since = self.net.now()
+        await connection.stream.send(response)
+        connection.sending_since = -1
+        link.connected(self.net.now())  # signing takes a board a second
+        self._establish(connection)
 
     def _establish(self, connection: Connection) -> None:
         """The handshake is through: this is now the one live link of its identity."""
@@ -295,7 +322,8 @@ class Streams:
     def _take_buffer(self) -> bytearray:
         if self._buffers:
             return self._buffers.pop()
-        return bytearray(self.limits.frame_bytes + FRAME_HEADER)
+        # What came behind the handshake must fit too.
+        return bytearray(max(self.limits.frame_bytes + FRAME_HEADER, HANDSHAKE_BUFFER))
 
     def _on_frame(self, connection: Connection) -> None:
         link = connection.link
@@ -318,6 +346,9 @@ class Streams:
                     await self._send_next(connection, header)
         except OSError as error:
             self._close(connection, self.net.reason(error, CONNECTION_LOST))
+        except Exception as error:
+            self._close(connection, OWN_FAULT)
+            self._fault(connection, error)
 
     async def _send_next(self, connection: Connection, header: bytearray) -> None:
         packet_type, content = connection.outbox.pop()
@@ -342,7 +373,10 @@ class Streams:
             task.cancel()
 
     async def _finish(self, connection: Connection) -> None:
-        self._forget(connection)
+        try:
+            self._forget(connection)
+        except Exception as error:  # a watcher's; the socket must be closed all the same
+            self._fault(connection, error)
         if connection.writer is not None:
             connection.writer.cancel()
             try:
@@ -352,6 +386,7 @@ class Streams:
             self._buffers.append(connection.link.buf)
         if connection.stream is not None:
             await connection.stream.close()
+        self.alive.discard(connection)
 
     def _forget(self, connection: Connection) -> None:
         """Take it out of the tables and tell who needs to know."""
@@ -396,7 +431,7 @@ class Streams:
     def tick(self) -> None:
         """Close what is overdue, keep quiet links alive, dial who is due."""
         now = self.net.now()
-        for connection in self._all():
+        for connection in list(self.alive):
             reason = self._overdue(connection, now)
             if reason:
                 self._close(connection, reason)
