@@ -9,7 +9,7 @@ from pathlib import Path
 POLITE = """
 import os, sys, time
 try:
-    print("group", os.getpgrp() == os.getpid(), flush=True)
+    print("leads its group:", os.getpgrp() == os.getpid(), "- ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("goodbye", flush=True)
@@ -45,7 +45,7 @@ def read_until(terminal: int, text: bytes) -> bytes:
 def test_ctrl_c_ends_the_program_and_make_is_content(tmp_path: Path) -> None:
     recipe = f"exec {sys.executable} -m shimlet_host.foreground polite"
     process, terminal = make_on_a_terminal(tmp_path, recipe)
-    assert b"group True" in read_until(terminal, b"group True")
+    assert b"leads its group: True" in read_until(terminal, b"ready")
     os.write(terminal, b"\x03")
     seen = read_until(terminal, b"status 0")
     os.close(terminal)
@@ -67,4 +67,4 @@ def test_without_a_terminal_the_program_stays_in_the_group_it_was_started_in(
         timeout=60,
         check=True,
     )
-    assert done.stdout == b"group False\n"
+    assert done.stdout == b"leads its group: False - ready\n"
