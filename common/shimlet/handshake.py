@@ -17,7 +17,7 @@ from shimlet.reasons import (
 )
 from shimlet.recent import Recent
 from shimlet.ticks import since
-from shimlet.wire import Reader, Writer, const, is_utf8
+from shimlet.wire import Reader, Writer, const
 
 VERSION = 0  # the handshake's own, independent of Ping's
 
@@ -53,9 +53,7 @@ class Request:
         reader.over(buf, at, at + length)
         while reader.pos < reader.end:
             self._field(reader)
-        if not reader.ok or not is_utf8(buf, self.to_at, self.to_length):
-            return BAD_MESSAGE
-        return 0
+        return 0 if reader.ok else BAD_MESSAGE
 
     def _field(self, reader: Reader) -> None:
         tag = reader.tag()
@@ -63,7 +61,7 @@ class Request:
             # A uint32: bits above 31 do not count, and of the rest we only ask whether they are our version.
             self.version = reader.varint() | (reader.high & 15)
         elif tag == _TAG_TO:
-            self.to_at = reader.field()
+            self.to_at = reader.text()
             self.to_length = reader.length
         elif tag == _TAG_TIMESTAMP:
             self.time_low = reader.varint()
@@ -161,8 +159,9 @@ class Rules:
         return REPLAYED
 
     def remember(self, digest: bytes, timestamp: int, source: str, now: int) -> None:
-        """Note an accepted request until it expires."""
-        self._accepted.put(digest, (timestamp + EXPIRATION_S, source, now))
+        """Note an accepted request until it expires; a retry does not extend the time for retries."""
+        if digest not in self._accepted:
+            self._accepted.put(digest, (timestamp + EXPIRATION_S, source, now))
 
 
 def digest_of(buf: bytearray, key_at: int, data_at: int, data_length: int) -> bytes:

@@ -86,7 +86,7 @@ def parse_address(text: str) -> "tuple[str, int]":
     host, colon, port_text = text.rpartition(":")
     if not colon or not host:
         raise ValueError(f"address {shorten(text)}: write host:port, for example 192.0.2.1:14666")
-    if host[0] == "[" and host[-1] == "]":
+    if host[0] == "[" and host[-1] == "]" and ":" in host:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError(f"address {shorten(text)}: write an IPv6 address as [address]:port")
@@ -102,9 +102,11 @@ def _is_digits(text: str) -> bool:
 
 
 def _is_host(host: str) -> bool:
-    if len(host) > 253:
+    # Empty and long labels, and letters beyond ASCII, are what resolvers choke on.
+    labels = (host[:-1] if host[-1] == "." else host).split(".")
+    if len(host) > 253 or not all(0 < len(label) < 64 for label in labels):
         return False
-    return all(c.isalpha() or c in "0123456789" or c in ".:-_%" for c in host)
+    return all(c < "\x80" and (c.isalpha() or c in "0123456789.:-_%") for c in host)
 
 
 def format_address(host: str, port: int) -> str:

@@ -113,7 +113,7 @@ class Reader:
     def field(self) -> int:
         """Offset of a byte field's content; its length is in `length`."""
         length = self.varint()
-        if self.high or self.top or length > self.end - self.pos:
+        if not self.ok or self.high or self.top or length > self.end - self.pos:
             self.length = 0
             return self._overrun()
         start = self.pos
@@ -127,6 +127,11 @@ class Reader:
         if self.ok and self.length != length:
             return self._refuse()
         return start
+
+    def text(self) -> int:
+        """Offset of a byte field that must be UTF-8; anything else is malformed."""
+        start = self.field()
+        return start if is_utf8(self.buf, start, self.length) else self._refuse()
 
     def skip(self, tag: int) -> None:
         """Pass over the content of a field that nobody asked for."""
