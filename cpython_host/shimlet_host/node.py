@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import structlog
 
-from shimlet import __version__, reasons
+from shimlet import __version__, gossip, reasons
 from shimlet.gossip import MAX_MESSAGE, Gossip
 from shimlet.handshake import Rules
 from shimlet.identity import base58_encode, format_address
@@ -25,6 +25,7 @@ from shimlet_host.config import Config
 from shimlet_host.events import Subscription
 from shimlet_host.identity import HostIdentity
 from shimlet_host.model import (
+    LOCAL,
     MessageError,
     NodeInfo,
     PeerError,
@@ -42,6 +43,21 @@ REPLAY_CAPACITY = 4096  # accepted requests of the last 40 s: far more than 1,00
 FLUSH_INTERVAL_S = 0.5
 
 log = structlog.get_logger()
+
+
+class _Messages(gossip.Store):
+    """Gossip's view of the store: sources are keys there, and names here."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put(self, message_id: bytes, data: bytes, source: bytes) -> None:
+        """Keep a new message."""
+        self._store.put(message_id, data, base58_encode(source) if source else LOCAL)
+
+    def get(self, message_id: bytes) -> bytes | None:
+        """The message, or None."""
+        return self._store.get(message_id)
 
 
 class Node:
@@ -65,12 +81,12 @@ class Node:
         manual = ManualPeering(self.identity.public_key, MAX_KNOWN_PEERS)
         manual.reconnect_interval_ms = round(config.manual_peering.reconnect_interval_s * 1000)
         manual.max_backoff_ms = round(config.manual_peering.max_backoff_s * 1000)
-        gossip = Gossip(self.identity, self.store, SEEN_MESSAGES, relays=True)
+        messages = Gossip(self.identity, _Messages(self.store), SEEN_MESSAGES, relays=True)
         rules = Rules(config.profile, [], REPLAY_CAPACITY)
         limits = Limits()
         limits.frame_bytes = config.gossip.buffer_size
         limits.tick_ms = min(limits.tick_ms, max(10, manual.reconnect_interval_ms // 2))
-        return Streams(self.identity, manual, gossip, rules, self.net, limits, self.news)
+        return Streams(self.identity, manual, messages, rules, self.net, limits, self.news)
 
     # Life
 

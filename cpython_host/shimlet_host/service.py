@@ -1,6 +1,6 @@
 """The full node as a process: locks its folder, loads who it is, runs node and web API, ends at a signal.
 
-In: a Config. Out: the exit status: 0 after SIGTERM or SIGINT, 1 with a sentence when it cannot start. Called by the
+In: a Config. Out: the exit status: 0 after SIGTERM or SIGINT; a HostError is why it cannot start. Called by the
 command line (`shimlet run`). Whatever hangs, it ends within STOP_TIMEOUT_S of the signal.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 
 import structlog
 
@@ -26,24 +25,21 @@ STOP_TIMEOUT_S = 4.5  # a service manager and a user both expect the end within 
 log = structlog.get_logger()
 
 
-def run_node(config: Config, ready: Callable[[Node, str], None] = lambda node, url: None) -> int:
-    """Run until a signal; the exit status. HostErrors of the start go to the caller.
-
-    `ready` is called with the node and the web API's URL once both listen.
-    """
+def run_node(config: Config) -> int:
+    """Run until a signal; the exit status. HostErrors of the start go to the caller."""
     for warning in config.warnings:
         log.warning(warning)
     with open_folder(config.node.data_directory) as folder:
         identity = load_identity(folder.path, config.node.seed, log.warning)
         store = Store(folder.path, log.warning)
         try:
-            asyncio.run(_serve(Node(config, identity, store), ready))
+            asyncio.run(_serve(Node(config, identity, store)))
         finally:
             store.close()
     return 0
 
 
-async def _serve(node: Node, ready: Callable[[Node, str], None]) -> None:
+async def _serve(node: Node) -> None:
     stopping = _signalled()
     node.listen()
     host, port = node.config.webapi.bind_address
@@ -52,8 +48,7 @@ async def _serve(node: Node, ready: Callable[[Node, str], None]) -> None:
         server.listen()
         await node.start()
         await server.start()
-        _say_hello(node, server.url)
-        ready(node, server.url)
+        _say_hello(node, server)
         await stopping.wait()
         log.info("stopping")
     finally:
@@ -86,11 +81,11 @@ async def _stop(node: Node, server: WebServer) -> None:
         os._exit(0)
 
 
-def _say_hello(node: Node, url: str) -> None:
+def _say_hello(node: Node, server: WebServer) -> None:
     info = node.info()
     log.info("node started", publicKey=base58_encode(info.public_key), profile=info.profile)
     log.info("gossip listens", address=info.gossip_address)
-    log.info("web API listens", url=url)
+    log.info("web API listens", url=server.url)
     for peer in node.peers():
         dials = "we dial" if peer.outbound else "they dial"
         log.info("known peer", peer=base58_encode(peer.public_key), address=peer.address, dials=dials)

@@ -58,14 +58,14 @@ def run(
 ) -> None:
     """Run a full node until Ctrl-C or SIGTERM. Example: shimlet run --set webapi.bindAddress=127.0.0.1:8081"""
     from shimlet_host.config import load_config
-    from shimlet_host.logs import set_up_logs
+    from shimlet_host.logs import configure_logging
     from shimlet_host.model import HostError
     from shimlet_host.service import run_node
 
     default = Path("config.json")
     try:
         settings = load_config(config or (default if default.exists() else None), overrides=set_ or [])
-        set_up_logs(settings.logger.level, settings.logger.encoding)
+        configure_logging(settings.logger.level, settings.logger.encoding)
         status = run_node(settings)
     except HostError as error:
         fail(error)

@@ -1,0 +1,215 @@
+"""Full nodes as their users meet them: real processes, real sockets, the web API."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from host.processes import NodeProcess, eventually, running
+
+KEY = "CHfU1NUf6ZvUKDQHTG2df53GR7CvuMFtyt7YymJ6DwS3"
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> NodeProcess:
+    return NodeProcess(tmp_path / "node")
+
+
+def run_failing(folder: Path, *arguments: str) -> str:
+    """`shimlet run` that must not start: its sentence."""
+    done = subprocess.run(
+        [sys.executable, "-m", "shimlet_host", "run", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stderr
+
+
+def connected(a: NodeProcess, b: NodeProcess) -> bool:
+    ours, theirs = a.peer(b.public_key), b.peer(a.public_key)
+    return ours["state"] == theirs["state"] == "connected"
+
+
+def test_two_nodes_peer_by_hand_and_gossip_both_ways(tmp_path: Path) -> None:
+    a, b = NodeProcess(tmp_path / "a"), NodeProcess(tmp_path / "b")
+    with running(a, b):
+        a.add(b)
+        b.add(a)
+        eventually(lambda: connected(a, b), "no link came up")
+        directions = {a.peer(b.public_key)["connectionDirection"]}
+        directions.add(b.peer(a.public_key)["connectionDirection"])
+        assert directions == {"inbound", "outbound"}
+        for sender, receiver in ((a, b), (b, a)):
+            text = f"from {sender.public_key}"
+            status, answer = sender.ask("POST", "/messages", {"payload": text})
+            assert status == 201
+            eventually(
+                lambda r=receiver, t=text: t in [m["payload"] for m in r.ask("GET", "/messages")[1]],
+                "the message did not arrive",
+            )
+            received = receiver.ask("GET", "/messages?limit=1")[1][0]
+            assert received["id"] == answer["id"]
+            assert received["source"] == sender.public_key
+
+
+def test_a_third_node_gets_messages_relayed(tmp_path: Path) -> None:
+    a, b, c = (NodeProcess(tmp_path / name) for name in "abc")
+    with running(a, b, c):
+        for one, other in ((a, b), (b, a), (b, c), (c, b)):
+            one.add(other)
+        eventually(lambda: connected(a, b) and connected(b, c), "no links came up")
+        a.ask("POST", "/messages", {"payload": "through b"})
+        eventually(lambda: len(c.ask("GET", "/messages")[1]) == 1, "nothing was relayed")
+        assert c.ask("GET", "/messages")[1][0]["payload"] == "through b"
+        assert len(a.ask("GET", "/messages")[1]) == 1, "it came back"
+
+
+def test_only_one_side_lists_the_other_and_the_operator_accepts_the_pending_peer(
+    tmp_path: Path,
+) -> None:
+    nodes = NodeProcess(tmp_path / "a"), NodeProcess(tmp_path / "b")
+    with running(*nodes):
+        dialler, waiter = nodes
+        dialler.add(waiter)
+        if dialler.peer(waiter.public_key)["connectionDirection"] == "inbound":
+            dialler, waiter = waiter, dialler
+            waiter.ask("DELETE", "/manualpeering/peers", [{"publicKey": dialler.public_key}])
+            dialler.add(waiter)
+        eventually(lambda: len(waiter.ask("GET", "/manualpeering/pending")[1]) == 1, "not pending")
+        eventually(
+            lambda: dialler.peer(waiter.public_key)["lastError"] == "closed-before-response",
+            "the dialler does not say why",
+        )
+        assert waiter.ask("GET", "/manualpeering/pending")[1][0]["publicKey"] == dialler.public_key
+        waiter.add(dialler)
+        eventually(lambda: connected(dialler, waiter), "accepting the pending peer did not help")
+        assert waiter.ask("GET", "/manualpeering/pending")[1] == []
+
+
+def test_peers_of_the_api_survive_a_restart_and_the_link_comes_back(tmp_path: Path) -> None:
+    a, b = NodeProcess(tmp_path / "a"), NodeProcess(tmp_path / "b")
+    with running(a, b):
+        a.add(b)
+        b.add(a)
+        eventually(lambda: connected(a, b), "no link came up")
+        key, address = a.public_key, a.gossip
+        a.kill()
+        a.config.write_text(
+            json.dumps(json.loads(a.config.read_text()) | {"gossip.bindAddress": address})
+        )
+        a.start()
+        assert a.public_key == key
+        eventually(lambda: connected(a, b), "the link did not come back")
+
+
+def test_removing_a_peer_closes_its_link_and_the_other_side_says_so(tmp_path: Path) -> None:
+    a, b = NodeProcess(tmp_path / "a"), NodeProcess(tmp_path / "b")
+    with running(a, b):
+        a.add(b)
+        b.add(a)
+        eventually(lambda: connected(a, b), "no link came up")
+        status, _ = a.ask("DELETE", "/manualpeering/peers", [{"publicKey": b.public_key}])
+        assert status == 204
+        assert a.ask("GET", "/manualpeering/peers")[1] == []
+        eventually(lambda: b.peer(a.public_key)["state"] != "connected", "the link lives on")
+
+
+def test_sigterm_ends_it_with_status_0_despite_an_event_stream_and_a_half_open_handshake(
+    node: NodeProcess,
+) -> None:
+    with running(node):
+        host, port = node.gossip.split(":")
+        half_open = socket.create_connection((host, int(port)))
+        half_open.sendall(b"\x12")
+        stream = urllib.request.urlopen(node.url + "/events", timeout=20)
+        node.ask("POST", "/messages", {"payload": "so that the stream is alive"})
+        assert b"message" in stream.readline() + stream.readline() + stream.readline()
+        assert node.stop() == 0
+        assert not [r for r in node.log if r.get("level") == "error"], node.log
+        half_open.close()
+
+
+def test_bad_requests_get_a_sentence_and_change_nothing(node: NodeProcess) -> None:
+    good = {"publicKey": KEY, "address": "127.0.0.1:1"}
+    with running(node):
+        own = {"publicKey": node.public_key, "address": "127.0.0.1:1"}
+        for body, must_say in (
+            (b"{not json", "JSON"),
+            ([good, {"publicKey": KEY[:-2], "address": "127.0.0.1:1"}], "32"),
+            ([good, {"publicKey": KEY[:-1] + "0", "address": "127.0.0.1:1"}], "base58"),
+            ([good, {"publicKey": KEY, "address": "127.0.0.1"}], "port"),
+            ([good, own], "our own public key"),
+            ({"publicKey": KEY}, "list"),
+        ):
+            status, answer = node.ask("POST", "/manualpeering/peers", body)
+            assert status == 400, (body, status, answer)
+            assert list(answer) == ["error"]
+            assert must_say in answer["error"], (body, answer)
+        assert node.ask("GET", "/manualpeering/peers")[1] == []
+        unknown = [{"publicKey": KEY}]
+        assert node.ask("DELETE", "/manualpeering/peers", unknown)[0] == 204
+        for body in ({"payload": "x" * 2**20}, {"payload": "x" * 70_000}, {"payload": ""}, {}, []):
+            status, answer = node.ask("POST", "/messages", body)
+            assert status in (400, 413) and answer["error"], (status, answer)
+        data = base64.b64encode(bytes(66_555)).decode()
+        assert node.ask("POST", "/messages", {"payloadBase64": data})[0] == 201
+        assert node.ask("GET", "/nowhere")[0] == 404
+        assert node.ask("PUT", "/info")[0] == 405
+        assert node.ask("GET", "/healthz")[0] == 200
+
+
+def test_a_port_in_use_is_named(node: NodeProcess, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for key in ("gossip.bindAddress", "webapi.bindAddress"):
+            other = "webapi" if key.startswith("gossip") else "gossip"
+            free = f"{other}.bindAddress=127.0.0.1:0"
+            said = run_failing(tmp_path, "--set", f"{key}={address}", "--set", free)
+            assert address in said and key in said, said
+
+
+def test_what_is_wrong_in_the_config_is_said_with_file_key_value_and_remedy(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    for text, must_say in (
+        ('{"gossip": {', ["line 1"]),
+        ('{"gossip": {"bindAddress": "nowhere"}}', ["gossip.bindAddress", "nowhere"]),
+        (
+            '{"manualPeering": {"knownPeers": "[{\\"publicKey\\": \\"abc\\"}]"}}',
+            ["manualPeering.knownPeers", "abc"],
+        ),
+        ('{"profile": "strict"}', ["profile", "strict", "goshimmer"]),
+    ):
+        config.write_text(text)
+        said = run_failing(tmp_path)
+        assert all(word in said for word in [*must_say, "config.json"]), said
+
+
+def test_our_own_key_in_the_config_stops_the_start(node: NodeProcess) -> None:
+    with running(node):
+        node.stop()
+    settings = json.loads(node.config.read_text())
+    peers = [{"publicKey": node.public_key, "address": "127.0.0.1:1"}]
+    node.config.write_text(json.dumps(settings | {"manualPeering.knownPeers": peers}))
+    said = run_failing(node.folder, "--config", str(node.config))
+    assert node.public_key in said and "manualPeering.knownPeers" in said, said
+
+
+def test_the_seed_is_neither_logged_nor_told(node: NodeProcess) -> None:
+    with running(node):
+        seed_file = node.folder / "shimletdb" / "identity.seed"
+        assert seed_file.stat().st_mode & 0o777 == 0o600
+        seed = seed_file.read_text().strip().partition(":")[2]
+        told = json.dumps([node.ask("GET", path)[1] for path in ("/info", "/manualpeering/peers")])
+        node.stop()
+    assert len(seed) > 40
+    assert seed not in told + json.dumps(node.log)
