@@ -25,17 +25,19 @@ def encoded(value, padding=0):
             padding -= 1
         out.append(value & 127 | 128)
         value >>= 7
-    return bytes([*out, value])
+    out.append(value)
+    return bytes(out)
 
 
-EDGES = sorted({0, 1, 127, 128, 300} | {(1 << n) + d for n in range(7, 64) for d in (-1, 0, 1)})
+EDGES = sorted({0, 1} | {(1 << n) + d for n in range(7, 64) for d in (-1, 0, 1)})
+EDGES.append((1 << 64) - 1)
 
 
 # Reading numbers
 
 
 def test_varint_is_read_in_three_parts():
-    for value in [*EDGES, (1 << 64) - 1]:
+    for value in EDGES:
         reader = reader_over(encoded(value))
         assert number(reader) == value, value
         assert reader.ok
