@@ -1,0 +1,74 @@
+"""Answers questions on the serial line while the node runs.
+
+In: byte 0x1e, a JSON object like {"cmd": "status"}, a line end; at most 256 bytes. Out: byte 0x1e,
+a JSON object, a line end; at most 4,096 bytes. A number "id" in the question is repeated in the
+answer. Everything else on the line is ignored, and ^C never gets here: it interrupts the node and
+gives the REPL. Called by node.py.
+"""
+
+import json
+
+MARK = 0x1E
+MAX_REQUEST = 256
+MAX_ANSWER = 4096
+
+
+class Console:
+    """Takes bytes one by one. `commands`: name -> function that returns a dict; `write` takes text."""
+
+    def __init__(self, commands: dict, write) -> None:
+        self.commands = commands
+        self.write = write
+        self._line = bytearray()
+        self._open = False  # a mark came, and no line end yet
+
+    async def run(self, stream) -> None:
+        """Read `stream` (await read(1) -> bytes) until it ends."""
+        while True:
+            byte = await stream.read(1)
+            if byte:
+                self.feed(ord(byte))
+            elif byte is not None:
+                return
+
+    def feed(self, byte: int) -> None:
+        """One byte of the line. A mark always starts a new request."""
+        if byte == MARK:
+            self._open = True
+            self._line = bytearray()
+        elif self._open and byte == 10:
+            self._open = False
+            self._answer(bytes(self._line))
+        elif self._open and len(self._line) + 2 >= MAX_REQUEST:
+            self._open = False
+            self._write({"error": f"a request has at most {MAX_REQUEST} bytes"})
+        elif self._open:
+            self._line.append(byte)
+
+    def _answer(self, line: bytes) -> None:
+        answer = {}
+        try:
+            request = json.loads(line)
+            if isinstance(request.get("id"), int):
+                answer["id"] = request["id"]
+            answer.update(self._run(request.get("cmd")))
+        except (ValueError, AttributeError, RuntimeError):  # AttributeError: JSON, but no object
+            answer["error"] = 'write a JSON object like {"cmd": "status"}'
+        except MemoryError:
+            answer["error"] = "there is not enough memory for this answer now"
+        self._write(answer)
+
+    def _run(self, command: object) -> dict:
+        if isinstance(command, str) and command in self.commands:
+            return self.commands[command]()
+        known = ", ".join(sorted(self.commands))
+        return {"error": f"unknown cmd; known are {known}"}
+
+    def _write(self, answer: dict) -> None:
+        text = json.dumps(answer)
+        while len(text) + 2 > MAX_ANSWER and answer.get("log"):
+            answer["log"].pop(0)
+            text = json.dumps(answer)
+        if len(text) + 2 > MAX_ANSWER:
+            text = json.dumps({"error": "the answer is too long"})
+        self.write(chr(MARK) + text + "\n")

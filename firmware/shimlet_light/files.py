@@ -1,0 +1,38 @@
+"""Small files on the board's flash: read whole and bounded, written so that a cut never leaves half
+of one.
+
+Called by config.py and identity.py. On LittleFS a file has its content once it is closed, and a
+rename takes the place of the old file in one step; so a reset leaves the old file or the new one.
+Errors are OSErrors.
+"""
+
+import os
+
+
+def read(path: str, max_bytes: int) -> "bytes | None":
+    """The content, cut after max_bytes + 1 so that the caller sees "too long"; None if there is no such file."""
+    try:
+        os.stat(path)
+    except OSError:
+        return None
+    with open(path, "rb") as file:
+        return file.read(max_bytes + 1)
+
+
+def write(path: str, content: bytes) -> None:
+    """Put `content` in the place of the file, in one step."""
+    beside = path + ".new"
+    with open(beside, "wb") as file:
+        file.write(content)
+    os.rename(beside, path)
+    if hasattr(os, "sync"):  # FAT needs it; the unix build has none
+        os.sync()
+
+
+def exists(path: str) -> bool:
+    """Whether there is such a file."""
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,224 @@
+"""The board's way to the network: what shimlet.ports asks for, over MicroPython's sockets and
+asyncio.
+
+In go addresses, out come BoardStreams; errors are OSErrors, which reason() puts into the core's
+words. Called by node.py and, through the ports, by shimlet.streams.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+
+from shimlet.identity import format_address
+from shimlet.ports import Net, Stream
+from shimlet.reasons import (
+    CONNECT_TIMEOUT,
+    CONNECTION_LOST,
+    CONNECTION_REFUSED,
+    NO_NAME_SERVER,
+    UNREACHABLE,
+)
+
+from shimlet_light import clock
+from shimlet_light.waiting import readable, writable
+
+try:
+    import network
+except ImportError:  # the unix build: its sockets are the host's
+    network = None
+
+_TCP = 6
+_NO_DELAY = 1
+# Linux notices a dead peer after 20 s + 3 * 5 s. Boards have no such options: protocol keep-alives must do there.
+_OPTIONS = ((_TCP, _NO_DELAY, 1), (1, 9, 1), (_TCP, 4, 20), (_TCP, 5, 5), (_TCP, 6, 3))
+_BOARD_OPTIONS = ((_TCP, _NO_DELAY, 1),)
+
+_BACKLOG = 5
+_ONE_PIECE_BYTES = (
+    512  # up to this size a frame is copied together with its header, to travel in one segment
+)
+_ENETUNREACH = getattr(errno, "ENETUNREACH", 101)
+
+
+class BoardStream(Stream):
+    """One TCP connection; one task may read while another one writes."""
+
+    def __init__(self, net: "BoardNet", sock, source: str) -> None:
+        self.net = net
+        self.socket = sock
+        self.source = source
+        self.local = b""
+        net.streams.append(self)
+        for option in _BOARD_OPTIONS if network else _OPTIONS:
+            try:
+                sock.setsockopt(*option)
+            except OSError:
+                pass  # a convenience that this port does not have
+
+    async def readinto(self, view: memoryview) -> "int | None":
+        """See Stream."""
+        await readable(self.socket)
+        return self.socket.readinto(view)
+
+    async def send(self, data: bytes) -> None:
+        """See Stream."""
+        sent = self.socket.write(data) or 0
+        while sent < len(data):
+            await writable(self.socket)
+            sent += self.socket.write(memoryview(data)[sent:]) or 0
+
+    async def send_frame(self, header: bytearray, header_length: int, content: bytes) -> None:
+        """See Stream."""
+        start = header[:header_length]
+        if len(content) <= _ONE_PIECE_BYTES:
+            await self.send(start + content)
+        else:
+            await self.send(start)
+            await self.send(content)
+
+    def close_now(self) -> None:
+        """Close the socket; also called when asyncio has ended."""
+        if self in self.net.streams:
+            self.net.streams.remove(self)
+            self.socket.close()
+
+    async def close(self) -> None:
+        """See Stream."""
+        try:
+            self.close_now()
+        except OSError:
+            pass
+
+
+class BoardNet(Net):
+    """Sockets, clocks and chance of a board. `resolver` turns names into IPs (resolver.py)."""
+
+    def __init__(self, resolver) -> None:
+        self.resolver = resolver
+        self.streams: list[BoardStream] = []  # the open ones
+        self.listener = None
+
+    def now(self) -> int:
+        """See Net."""
+        return clock.now()
+
+    def unix_time(self) -> int:
+        """See Net."""
+        return clock.unix_time()
+
+    def random_byte(self) -> int:
+        """See Net."""
+        return os.urandom(1)[0]
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """See Net."""
+        await asyncio.sleep_ms(duration_ms)
+
+    async def resolve(self, host: str) -> str:
+        """See Net."""
+        return await self.resolver.resolve(host)
+
+    def reason(self, error: OSError, default: int) -> int:
+        """See Net. An OSError of our own carries the reason itself, which is negative."""
+        number = error.errno or 0
+        if NO_NAME_SERVER <= number < 0:
+            return number
+        if number == errno.ECONNREFUSED:
+            return CONNECTION_REFUSED
+        if number == errno.EHOSTUNREACH or number == _ENETUNREACH:
+            return UNREACHABLE
+        if number == errno.ETIMEDOUT and default != CONNECTION_LOST:
+            return CONNECT_TIMEOUT
+        return default
+
+    async def connect(self, ip: str, port: int) -> BoardStream:
+        """See Net. Some ports report a refusal only at the first read or write."""
+        family, address = _socket_address(ip, port)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            try:
+                sock.connect(address)
+            except OSError as error:
+                if error.errno != errno.EINPROGRESS:
+                    raise
+            await writable(sock)
+        except BaseException:  # a cancelled dial too: nobody else knows this socket
+            sock.close()
+            raise
+        return BoardStream(self, sock, ip)
+
+    # Accepting
+
+    async def serve(self, host: str, port: int, on_stream) -> None:
+        """Listen, and call on_stream(stream) for each connection, until cancelled. OSError: the port is taken."""
+        sock = self.listener = self._listen(host, port)
+        try:
+            while True:
+                await readable(sock)
+                try:
+                    connected, source = sock.accept()
+                except OSError:  # the caller has gone, or there is no socket left
+                    await asyncio.sleep_ms(50)
+                    continue
+                on_stream(self._accepted(connected, source, port))
+        finally:
+            self._close_listener()
+
+    def _listen(self, host: str, port: int):
+        family, address = _socket_address(host, port)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+            sock.listen(_BACKLOG)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _accepted(self, sock, source, port: int) -> BoardStream:
+        sock.setblocking(False)
+        stream = BoardStream(self, sock, _ip_of(source))
+        ip = own_ip()
+        if ip:
+            stream.local = format_address(ip, port).encode()
+        return stream
+
+    def _close_listener(self) -> None:
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+
+    def close(self) -> None:
+        """Close every socket at once, also when asyncio has ended."""
+        self._close_listener()
+        while self.streams:
+            self.streams[-1].close_now()
+
+
+def own_ip() -> str:
+    """This board's IP on its Wi-Fi; "" where that cannot be read. A MicroPython socket does not tell it."""
+    if network is None:
+        return ""
+    station = network.WLAN(network.STA_IF)
+    return station.ifconfig()[0] if station.isconnected() else ""
+
+
+def _socket_address(ip: str, port: int) -> tuple:
+    """Family and address for a numeric IP. OSError with UNREACHABLE where this port cannot do such IPs."""
+    try:
+        info = socket.getaddrinfo(ip, port)[0]
+    except OSError:
+        raise OSError(UNREACHABLE)
+    return info[0], info[-1]
+
+
+def _ip_of(address) -> str:
+    """The IP in what accept() tells: ("ip", port) on boards, the bytes of a sockaddr on the unix build."""
+    if isinstance(address, tuple):
+        return address[0]
+    family, raw = socket.sockaddr(address)[:2]
+    return socket.inet_ntop(family, raw)

@@ -1,0 +1,247 @@
+"""The light node: wires the core to the board and tells people what happens.
+
+In go Settings (config.py) and an identity; run() is the node's life. User code in app.py gets the
+node: it may publish() messages and set on_message. Called by main.py.
+"""
+
+import asyncio
+import errno
+import sys
+
+from shimlet import __version__
+from shimlet.gossip import Gossip
+from shimlet.handshake import Rules
+from shimlet.identity import base58_encode, decode_key, format_address
+from shimlet.manual import ManualPeering
+from shimlet.ports import Watcher
+from shimlet.streams import Limits, Streams
+
+from shimlet_light import files, status
+from shimlet_light.console import Console
+from shimlet_light.log import Log
+from shimlet_light.net import BoardNet
+from shimlet_light.resolver import Resolver
+from shimlet_light.store import LastMessages
+
+MAX_KNOWN = 8
+MAX_PENDING = 4
+HALF_OPEN = 4
+OUTBOX_BYTES = 4096
+MAX_MESSAGE = OUTBOX_BYTES - 12  # what fits into an empty outbox, header included
+SEEN_MESSAGES = 64
+REPLAY_ENTRIES = 16  # 8 peers that reconnect twice within 20 s
+
+_AGAIN_MS = 10_000  # until a part of the node that failed is tried again
+_MINUTE_MS = 60_000
+
+
+class LightNode(Watcher):
+    """One node. `on_message`: called with (data, public key of the neighbor) for each new message."""
+
+    def __init__(self, settings, identity) -> None:
+        self.settings = settings
+        self.identity = identity
+        self.on_message = None
+        self.log = Log()
+        self.published = self.received = 0
+        self.bind_address = format_address(settings.bind_host, settings.bind_port)
+        self.net = BoardNet(Resolver(settings.dns))
+        self.manual = self._manual_peering()
+        gossip = Gossip(identity, LastMessages(), SEEN_MESSAGES, settings.relay)
+        rules = Rules(settings.profile, self._addresses(), REPLAY_ENTRIES)
+        limits = self._limits()
+        self.streams = Streams(identity, self.manual, gossip, rules, self.net, limits, self)
+        self._dial_errors: dict[bytes, int] = {}
+        self._add_known_peers()
+
+    def _manual_peering(self) -> ManualPeering:
+        manual = ManualPeering(self.identity.public_key, MAX_KNOWN, MAX_PENDING)
+        manual.reconnect_interval_ms = self.settings.reconnect_interval_ms
+        manual.max_backoff_ms = self.settings.max_backoff_ms
+        return manual
+
+    def _addresses(self) -> "list[bytes]":
+        """Under which others may know us, as far as we can tell; [] means that nobody is asked for it."""
+        addresses = list(self.settings.addresses)
+        if self.settings.bind_host not in ("0.0.0.0", "::"):
+            addresses.append(self.bind_address.encode())
+        return addresses
+
+    def _limits(self) -> Limits:
+        limits = Limits()
+        limits.half_open = HALF_OPEN
+        limits.frame_bytes = self.settings.buffer_size
+        limits.outbox_bytes = OUTBOX_BYTES
+        return limits
+
+    def _add_known_peers(self) -> None:
+        for public_key, address in self.settings.known_peers:
+            reason = self.streams.add(public_key, address)
+            if reason:
+                name = status.reason_name(reason)
+                self.settings.note(f"known peer {base58_encode(public_key)} is ignored: {name}.")
+
+    # For user code
+
+    def publish(self, data: bytes) -> bytes:
+        """Send a message of 1 to MAX_MESSAGE bytes to all neighbors; its id. ValueError for another size."""
+        if not 0 < len(data) <= MAX_MESSAGE:
+            raise ValueError(f"a message has 1 to {MAX_MESSAGE} bytes, not {len(data)}")
+        self.published += 1
+        return self.streams.publish(bytes(data))
+
+    def peers(self) -> "list[dict]":
+        """The known peers: public key in base58, address, state, last error, counters."""
+        return status.peers(self)["peers"]
+
+    def pending_peers(self) -> "list[dict]":
+        """Authenticated callers that nobody listed: public key in base58, source, attempts."""
+        return status.peers(self)["pending"]
+
+    def status(self) -> dict:
+        """The node at a glance, as the serial line shows it."""
+        return status.status(self)
+
+    def add_peer(self, public_key: str, address: str) -> int:
+        """List a peer (key in base58), or give a listed one a new address. 0 or a reason. ValueError: bad text.
+
+        Until the next start; config.save_peers() keeps a list for longer.
+        """
+        return self.streams.add(decode_key(public_key), address)
+
+    def remove_peer(self, public_key: str) -> bool:
+        """Take a peer off the list and close its link at once; False if it was not listed."""
+        key = decode_key(public_key)
+        self._dial_errors.pop(key, None)
+        return self.streams.remove(key)
+
+    def say(self, text: str) -> None:
+        """Tell people: on the serial line and in the log."""
+        print(text)
+        self.log.add(text)
+
+    # Life
+
+    async def run(self) -> None:
+        """Run until cancelled. Afterwards all sockets are closed."""
+        self._greet()
+        works = (self._listen, self._answer, self._keep_time, self._run_app)
+        tasks = [asyncio.create_task(self._keep(work)) for work in works]
+        try:
+            await self.streams.run()
+        finally:
+            for task in tasks:
+                task.cancel()
+            self.close()
+
+    def close(self) -> None:
+        """Close all sockets at once, also when asyncio has ended by an interrupt."""
+        self.net.close()
+
+    async def _keep(self, work) -> None:
+        """Do this until it is done; after a fault of ours, once more."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                self.fault(error)
+                await asyncio.sleep_ms(_AGAIN_MS)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                host, port = self.settings.bind_host, self.settings.bind_port
+                await self.net.serve(host, port, self.streams.on_stream)
+            except OSError as error:
+                taken = error.errno == errno.EADDRINUSE
+                why = "the port is in use" if taken else str(error)
+                self.say(f"Cannot listen on {self.bind_address}: {why}. Trying again.")
+            await asyncio.sleep_ms(_AGAIN_MS)
+
+    async def _answer(self) -> None:
+        """The serial line. Bytes, not text: half a character would block all tasks."""
+        commands = {
+            "status": self.status,
+            "peers": lambda: status.peers(self),
+            "log": lambda: status.log(self),
+        }
+        stdin = getattr(sys.stdin, "buffer", sys.stdin)
+        await Console(commands, sys.stdout.write).run(asyncio.StreamReader(stdin))
+
+    async def _keep_time(self) -> None:
+        while True:
+            self.log.uptime.seconds()
+            await asyncio.sleep_ms(_MINUTE_MS)
+
+    async def _run_app(self) -> None:
+        """The user's own code, if there is any."""
+        if not files.exists("app.py") and not files.exists("app.mpy"):
+            return
+        try:
+            await __import__("app").run(self)
+            self.log.add("app: has ended")
+        except Exception as error:
+            print(f"app: {type(error).__name__}: {error}. The node goes on without it.")
+            self.log.add_exception("app", error)
+
+    def _greet(self) -> None:
+        settings = self.settings
+        print(f"Shimlet {__version__}, light node {settings.name}")
+        print("Public key:", base58_encode(self.identity.public_key))
+        print("Gossip on:", self.bind_address)
+        for peer in self.manual.known_peers.values():
+            smaller = "ours, so we dial" if peer.outbound else "theirs, so they dial"
+            print(
+                f"Peer {_short(peer.public_key)} at {peer.address}: the smaller key is {smaller}."
+            )
+        for problem in settings.problems:
+            self.say("Config: " + problem)
+        if not self.net.unix_time():
+            self.say("The clock is not set: no peer is dialled or accepted before it is.")
+
+    # News of links and messages: see Watcher
+
+    def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
+        """See Watcher."""
+        self._dial_errors.pop(public_key, None)
+        who = "we" if outbound else "they"
+        self.say(f"Link up: {_short(public_key)} at {source}; {who} dialled")
+
+    def link_down(self, public_key: bytes, reason: int) -> None:
+        """See Watcher."""
+        self.say(f"Link down: {_short(public_key)}: {status.reason_name(reason)}")
+
+    def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
+        """See Watcher. Said once for each reason in a row."""
+        if self._dial_errors.get(public_key) != reason:
+            self._dial_errors[public_key] = reason
+            name = status.reason_name(reason)
+            self.say(f"Dial failed: {_short(public_key)} at {address}: {name}")
+
+    def refused(self, source: str, claimed_key: bytes, reason: int) -> None:
+        """See Watcher. Strangers are only counted: a stranger must not fill the log."""
+        if claimed_key in self.manual.known_peers:
+            name = status.reason_name(reason)
+            self.log.add(f"Refused: {_short(claimed_key)} at {source}: {name}")
+
+    def pending(self, public_key: bytes, source: str) -> None:
+        """See Watcher."""
+        self.say(f"Not listed: {base58_encode(public_key)} called from {source}")
+
+    def message(self, data: bytes, message_id: bytes, public_key: bytes) -> None:
+        """See Watcher. A mistake of the user's code must not cost the link."""
+        self.received += 1
+        if self.on_message is None:
+            return
+        try:
+            self.on_message(data, public_key)
+        except Exception as error:
+            self.log.add_exception("on_message", error)
+
+    def fault(self, error: Exception) -> None:
+        """See Watcher."""
+        self.log.add_exception("fault", error)
+
+
+def _short(public_key: bytes) -> str:
+    return base58_encode(public_key)[:8]
