@@ -15,7 +15,7 @@ import tty
 from pathlib import Path
 
 OUTPUT_LIMIT = 64 * 1024  # bytes kept for a client that reads slowly
-STALL_S = 1.0  # a client that reads nothing for so long loses what is queued for it
+STALL_S = 1.0  # a client that reads nothing for so long loses what comes then
 CHUNK = 4096
 
 
@@ -66,27 +66,23 @@ class SerialPort:
             return b""
 
     def write(self, data: bytes) -> None:
-        """Queue output for the client, if there is one."""
-        if not self.connected:
-            return
+        """Queue output for the client, if there is one that reads."""
+        self.flush()
         if not self._pending:
             self._progress = time.monotonic()
-        self._pending += data
-        self.flush()
+        if self.connected and len(self._pending) < OUTPUT_LIMIT:
+            self._pending += data
+            self.flush()
 
     def flush(self) -> None:
-        """Send queued output; give it up when the client has not read for a second."""
+        """Send queued output as far as the client reads it."""
         while self._pending:
             try:
                 sent = os.write(self.terminal, self._pending[:CHUNK])
             except BlockingIOError:
-                sent = 0
-            if not sent:
-                break
+                return
             del self._pending[:sent]
             self._progress = time.monotonic()
-        if self.full and time.monotonic() - self._progress > STALL_S:
-            self._pending.clear()
 
     @property
     def waiting(self) -> bool:
@@ -95,8 +91,9 @@ class SerialPort:
 
     @property
     def full(self) -> bool:
-        """True while the board should not be asked for more output."""
-        return len(self._pending) >= OUTPUT_LIMIT
+        """True while the board should be kept waiting: the client has only just fallen behind."""
+        fresh = time.monotonic() - self._progress < STALL_S
+        return fresh and len(self._pending) >= OUTPUT_LIMIT
 
 
 def _point_link(link: Path, device: str) -> None:
