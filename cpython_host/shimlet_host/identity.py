@@ -1,8 +1,9 @@
 """The identity of a full node: Ed25519 by PyNaCl, and the seed file that it grows from.
 
 In: the data folder, and `node.seed` if the operator gave one. Out: a `HostIdentity`, the same at
-every start. The seed is one line of text, `base58:<32 bytes>`, in a file that only its owner can
-read; it is made once, never replaced, and never shown.
+every start. The seed file is text that only its owner can read: a line `base58:<32 bytes>`, and a
+line with the public key, since a damaged seed would else quietly become another node. It is made
+once, never replaced, and never shown.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from shimlet_host.model import IdentityError
 SEED_FILE = "identity.seed"
 SIGNATURE_LENGTH = 64
 KEY_LENGTH = 32
-_LONGEST_SEED_FILE = 200  # bytes; the line has about 52
+_LONGEST_SEED_FILE = 400  # bytes; ours have about 112
+_KEY_PREFIX = "public key: "
 
 
 class HostIdentity(Identity):
@@ -84,7 +86,7 @@ def load_identity(
     try:
         if not path.exists():
             _make(path, configured_seed)
-        identity = HostIdentity(_read(path, warn))
+        identity = _read(path, warn)
     except OSError as error:
         raise IdentityError(_trouble(path, error)) from error
     if configured_seed is not None and not identity.holds(configured_seed):
@@ -100,21 +102,40 @@ def _make(path: Path, configured_seed: bytes | None) -> None:
     seed = configured_seed if configured_seed is not None else os.urandom(SEED_LENGTH)
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     try:
-        create_once(path, (format_seed(seed) + "\n").encode("ascii"))
+        create_once(path, seed_file_text(seed).encode("ascii"))
     except FileExistsError:
         if not path.exists():  # it is not the seed file that exists: a file where the folder goes
             raise
         # Else another process was first, and its seed counts.
 
 
-def _read(path: Path, warn: Callable[[str], None]) -> bytes:
-    """The seed in the file, after its permissions were put right."""
+def seed_file_text(seed: bytes) -> str:
+    """What stands in the seed file."""
+    key = base58_encode(HostIdentity(seed).public_key)
+    return f"{format_seed(seed)}\n{_KEY_PREFIX}{key}\n"
+
+
+def _parse_file(content: bytes) -> HostIdentity:
+    """The identity in a seed file; the second line may be missing in one made by hand."""
+    text = content.decode("ascii")
+    if not text.endswith("\n"):
+        raise ValueError("its last line has no end")
+    line, *others = text.splitlines()
+    identity = HostIdentity(parse_seed(line))
+    key = base58_encode(identity.public_key)
+    if others not in ([], [_KEY_PREFIX + key]):
+        raise ValueError("the seed does not belong to the public key below it")
+    return identity
+
+
+def _read(path: Path, warn: Callable[[str], None]) -> HostIdentity:
+    """The identity in the file, after its permissions were put right."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         _close_to_others(file.fileno(), path, warn)
         content = file.read(_LONGEST_SEED_FILE)
     try:
-        return parse_seed(content.decode("ascii"))
+        return _parse_file(content)
     except ValueError as error:
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error)
         raise IdentityError(

@@ -24,9 +24,7 @@ from shimlet_host.database import Database, trouble
 from shimlet_host.model import LOCAL, StoredMessage, StoredPeer, StoreError
 
 MAX_MESSAGES = 10_000
-MAX_UNWRITTEN_BYTES = (
-    8 * 1024 * 1024
-)  # about 120 of the largest; more than that is written at once
+MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # about 120 of the largest; more is written at once
 
 _PEERS = """
 CREATE TABLE peers (
