@@ -1,8 +1,10 @@
-"""`make run`: a full node and a virtual board, peered by hand, with all that both say on one screen.
+"""`make run`: a full node and a virtual board, peered by hand, with all that both say on one
+screen.
 
-Both are the real things in processes of their own: the node is `shimlet run`, asked over its web API like any user
-would; the board is MicroPython on a pseudo-terminal, filled by mpremote and asked over its serial line. Ends at Ctrl-C,
-at SIGTERM, or after RUN_SECONDS. Everything is kept in build/run, so the keys stay the same from run to run.
+Both are the real things in processes of their own: the node is `shimlet run`, asked over its web
+API like any user would; the board is MicroPython on a pseudo-terminal, filled by mpremote and
+asked over its serial line. Ends at Ctrl-C, at SIGTERM, or after RUN_SECONDS. Everything is kept in
+build/run, so the keys stay the same from run to run.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 
 from shimlet.identity import decode_key
+
 from shimlet_host.board.deploy import DeployError, deploy_node
 from shimlet_host.board.emulator.virtual_board import BoardStartError, VirtualBoard
 from shimlet_host.board.line import BoardLine, LineError, wait_for_node
@@ -200,7 +203,10 @@ def _start_board(device: str, node: FullNode, address: str) -> str:
     }
     files: dict[str, Content] = {"/config.json": json.dumps(config).encode(), "/app.py": APP}
     done = deploy_node(device, files)
-    _say("board", f"{len(done.copied)} files copied, {len(done.kept)} were there already; restarting")
+    _say(
+        "board",
+        f"{len(done.copied)} files copied, {len(done.kept)} were there already; restarting",
+    )
     status = wait_for_node(device, on_output=lambda line: _say("board", line))
     return str(status["publicKey"])
 
@@ -223,7 +229,7 @@ def _explain(node: FullNode, board_key: str) -> None:
     _say("demo", f"public key of the board: {board_key}")
     _say(
         "demo",
-        f"the {smaller} dials and the {larger} waits, because the {smaller}'s key is the smaller one:"
+        f"the {smaller} dials and the {larger} waits, because the {smaller}'s key is smaller:"
         f" {keys[smaller].hex()[:8]}... < {keys[larger].hex()[:8]}...",
     )
     _say("demo", f"the web API listens at {node.url} (try: curl {node.url}/manualpeering/peers)")

@@ -1,7 +1,9 @@
-"""The host's way to the network: sockets on asyncio, behind the ports of the core (shimlet/ports.py).
+"""The host's way to the network: sockets on asyncio, behind the ports of the core
+(shimlet/ports.py).
 
-In: addresses, and a callback for accepted connections. Out: HostStreams, numeric IPs, both clocks. Plain non-blocking
-sockets rather than asyncio's transports: the link reads straight into its own buffer. Called by node.py.
+In: addresses, and a callback for accepted connections. Out: HostStreams, numeric IPs, both clocks.
+Plain non-blocking sockets rather than asyncio's transports: the link reads straight into its own
+buffer. Called by node.py.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from shimlet import reasons
 from shimlet.identity import format_address
 from shimlet.ports import Net, Stream
 from shimlet.ticks import PERIOD_MS
+
 from shimlet_host.model import ServeError
 
 BACKLOG = 256  # connections that the kernel holds while we are busy
@@ -32,7 +35,8 @@ KEEPALIVE_IDLE_S = 10
 KEEPALIVE_INTERVAL_S = 5
 KEEPALIVE_PROBES = 3
 
-# Time before this day only comes from a clock that was never set (a board without a battery, a fresh virtual machine).
+# Time before this day only comes from a clock that was never set (a board without a battery, a
+# fresh virtual machine).
 EARLIEST_UNIX_TIME = 1_704_067_200  # 2024-01-01
 
 _REASONS = {

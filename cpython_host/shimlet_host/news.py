@@ -1,7 +1,7 @@
 """What the core tells, told on: to the log, and to everybody who follows the node's events.
 
-In: the calls of shimlet.ports.Watcher. Out: log lines, and "peer" and "message" events of the hub. Called by the core's
-shell through Node.
+In: the calls of shimlet.ports.Watcher. Out: log lines, and "peer" and "message" events of the hub.
+Called by the core's shell through Node.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 import structlog
-
 from shimlet.identity import base58_encode
 from shimlet.ports import Watcher
 from shimlet.sentences import sentence
+
 from shimlet_host.events import EventHub
 from shimlet_host.model import LOCAL, PeerStatus, StoredMessage
 
@@ -26,7 +26,9 @@ class News(Watcher):
     def __init__(self, status: Callable[[bytes], PeerStatus | None]) -> None:
         self.hub = EventHub()
         self._status = status
-        self._failing: dict[bytes, int] = {}  # why the last dial of a peer failed, until one succeeds
+        self._failing: dict[
+            bytes, int
+        ] = {}  # why the last dial of a peer failed, until one succeeds
 
     def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
         dialled = "we" if outbound else "they"

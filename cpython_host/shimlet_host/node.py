@@ -1,7 +1,9 @@
-"""The full node: wires the core to sockets, store and listeners, and is the facade that the web API sees.
+"""The full node: wires the core to sockets, store and listeners, and is the facade that the web
+API sees.
 
-In: a Config, an identity and an open Store. Out: a running node whose methods are those of model.NodeApi. Everything
-runs on one event loop, so no method needs a lock. Called by service.py, which adds signals and the web server.
+In: a Config, an identity and an open Store. Out: a running node whose methods are those of
+model.NodeApi. Everything runs on one event loop, so no method needs a lock. Called by service.py,
+which adds signals and the web server.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
-
 from shimlet import __version__, gossip, reasons
 from shimlet.gossip import MAX_MESSAGE, Gossip
 from shimlet.handshake import Rules
@@ -21,6 +22,7 @@ from shimlet.manual import KnownPeer, ManualPeering
 from shimlet.sentences import name, sentence
 from shimlet.streams import Connection, Limits, Streams
 from shimlet.ticks import since
+
 from shimlet_host.config import Config
 from shimlet_host.events import Subscription
 from shimlet_host.identity import HostIdentity
@@ -175,7 +177,9 @@ class Node:
             self.news.forget(public_key)
             if self.streams.remove(public_key) and public_key in configured:
                 key = base58_encode(public_key)
-                log.warning("a removed peer is in the config and returns at the next start", peer=key)
+                log.warning(
+                    "a removed peer is in the config and returns at the next start", peer=key
+                )
 
     def peers(self) -> Sequence[PeerStatus]:
         """All known peers as they stand now."""

@@ -1,7 +1,9 @@
-"""The full node as a process: locks its folder, loads who it is, runs node and web API, ends at a signal.
+"""The full node as a process: locks its folder, loads who it is, runs node and web API, ends at a
+signal.
 
-In: a Config. Out: the exit status: 0 after SIGTERM or SIGINT; a HostError is why it cannot start. Called by the
-command line (`shimlet run`). Whatever hangs, it ends within STOP_TIMEOUT_S of the signal.
+In: a Config. Out: the exit status: 0 after SIGTERM or SIGINT; a HostError is why it cannot start.
+Called by the command line (`shimlet run`). Whatever hangs, it ends within STOP_TIMEOUT_S of the
+signal.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ import os
 import signal
 
 import structlog
-
 from shimlet.identity import base58_encode
+
 from shimlet_host.config import Config
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import load_identity
@@ -75,7 +77,7 @@ async def _stop(node: Node, server: WebServer) -> None:
     ending = asyncio.gather(node.stop(), server.stop(), return_exceptions=True)
     try:
         await asyncio.wait_for(ending, STOP_TIMEOUT_S)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         log.error("the node did not end in time and was cut off", limit_s=STOP_TIMEOUT_S)
         node.store.close()
         os._exit(0)
@@ -88,4 +90,6 @@ def _say_hello(node: Node, server: WebServer) -> None:
     log.info("web API listens", url=server.url)
     for peer in node.peers():
         dials = "we dial" if peer.outbound else "they dial"
-        log.info("known peer", peer=base58_encode(peer.public_key), address=peer.address, dials=dials)
+        log.info(
+            "known peer", peer=base58_encode(peer.public_key), address=peer.address, dials=dials
+        )

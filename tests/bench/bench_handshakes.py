@@ -1,14 +1,17 @@
-"""Handshakes accepted by the host: per second, and their CPU time beside that of the signature check and signature alone.
+"""Handshakes accepted by the host: per second, and their CPU time beside that of the signature
+check and signature alone.
 
-A child process accepts (the core's Streams on real sockets); this one dials with requests signed beforehand, one after
-the other and eight at once. The baseline of the same run is plain asyncio streams that read, check, sign and answer,
-with none of our checks. `make bench` runs it. The limit is a CPU ratio of 4.5.
+A child process accepts (the core's Streams on real sockets); this one dials with requests signed
+beforehand, one after the other and eight at once. The baseline of the same run is plain asyncio
+streams that read, check, sign and answer, with none of our checks. `make bench` runs it. The limit
+is a CPU ratio of 4.5.
 """
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -136,6 +139,31 @@ def measure(serve: object, at_once: int) -> tuple[float, float]:
     return len(requests) / elapsed, cpu / len(requests)
 
 
+def latencies(silent: int) -> list[float]:
+    """Seconds from connect to response of 100 handshakes while `silent` connections say nothing."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=child, args=(serve_shimlet, theirs)
+    )
+    process.start()
+    address = ours.recv()
+    host, port = address.split(":")
+    us, diallers = accepter_keys(HANDSHAKES)
+    found = []
+    for request in presigned(diallers[:100], us, address):
+        quiet = [socket.create_connection((host, int(port))) for _ in range(silent)]
+        start = time.perf_counter()
+        with socket.create_connection((host, int(port))) as sock:
+            sock.sendall(request)
+            assert len(sock.recv(256)) == 136
+        found.append(time.perf_counter() - start)
+        for sock in quiet:
+            sock.close()
+    process.kill()
+    process.join()
+    return sorted(found)
+
+
 def crypto_alone() -> float:
     """CPU seconds of one signature check and one signature."""
     us, diallers = accepter_keys(200)
@@ -161,6 +189,13 @@ def main() -> None:
                 f"{name}, {at_once} at once: {rate:.0f} handshakes/s, "
                 f"{cpu * 1e6:.0f} us of CPU each, ratio {cpu / alone:.2f}{limit}"
             )
+    for silent in (0, 200):
+        times = latencies(silent)
+        print(
+            f"shimlet, beside {silent} silent connections: a handshake takes"
+            f" {times[50] * 1000:.1f} ms in the middle, {times[-1] * 1000:.1f} ms at most"
+            + (" (limit: 100 ms more)" if silent else "")
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Full nodes as real processes for tests: `shimlet run` in a folder of its own, asked over its web API.
+"""Full nodes as real processes for tests: `shimlet run` in a folder of its own, asked over its web
+API.
 
-Every port is chosen by the system. The log is JSON, so a test waits for what it needs to see instead of sleeping.
+Every port is chosen by the system. The log is JSON, so a test waits for what it needs to see
+instead of sleeping.
 """
 
 from __future__ import annotations

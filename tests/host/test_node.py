@@ -54,7 +54,9 @@ def test_two_nodes_peer_by_hand_and_gossip_both_ways(tmp_path: Path) -> None:
             status, answer = sender.ask("POST", "/messages", {"payload": text})
             assert status == 201
             eventually(
-                lambda r=receiver, t=text: t in [m["payload"] for m in r.ask("GET", "/messages")[1]],
+                lambda r=receiver, t=text: (
+                    t in [m["payload"] for m in r.ask("GET", "/messages")[1]]
+                ),
                 "the message did not arrive",
             )
             received = receiver.ask("GET", "/messages?limit=1")[1][0]
@@ -178,7 +180,9 @@ def test_a_port_in_use_is_named(node: NodeProcess, tmp_path: Path) -> None:
             assert address in said and key in said, said
 
 
-def test_what_is_wrong_in_the_config_is_said_with_file_key_value_and_remedy(tmp_path: Path) -> None:
+def test_what_is_wrong_in_the_config_is_said_with_file_key_value_and_remedy(
+    tmp_path: Path,
+) -> None:
     config = tmp_path / "config.json"
     for text, must_say in (
         ('{"gossip": {', ["line 1"]),

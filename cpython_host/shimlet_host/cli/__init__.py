@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from shimlet import __version__
 
 app = typer.Typer(
@@ -53,10 +52,14 @@ def run(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One setting; wins over file and environment."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="One setting; wins over file and environment."
+        ),
     ] = None,
 ) -> None:
-    """Run a full node until Ctrl-C or SIGTERM. Example: shimlet run --set webapi.bindAddress=127.0.0.1:8081"""
+    """Run a full node until Ctrl-C or SIGTERM. Example: shimlet run --set
+    webapi.bindAddress=127.0.0.1:8081
+    """
     from shimlet_host.config import load_config
     from shimlet_host.logs import configure_logging
     from shimlet_host.model import HostError
@@ -64,7 +67,9 @@ def run(
 
     default = Path("config.json")
     try:
-        settings = load_config(config or (default if default.exists() else None), overrides=set_ or [])
+        settings = load_config(
+            config or (default if default.exists() else None), overrides=set_ or []
+        )
         configure_logging(settings.logger.level, settings.logger.encoding)
         status = run_node(settings)
     except HostError as error:
@@ -74,7 +79,9 @@ def run(
 
 @app.command()
 def demo() -> None:
-    """Start a full node and a virtual board, peer them by hand, and show what happens (`make run`)."""
+    """Start a full node and a virtual board, peer them by hand, and show what happens (`make
+    run`).
+    """
     from shimlet_host.demo import run_demo
 
     raise typer.Exit(run_demo())
