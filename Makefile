@@ -59,8 +59,10 @@ format: setup ## Format the code and repair what ruff can
 mpy: setup ## Compile common/ and firmware/ by mpy-cross for all boards; any message is a failure
 	.venv/bin/python tests/rungs/compile_mpy.py build/mpy $(ARCHS)
 
-bench: setup ## Speed and memory, each figure beside its baseline
-	@for script in tests/bench/*.py; do echo "== $$script"; .venv/bin/python "$$script" || exit 1; done
+bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure beside its baseline
+	@failed=; for script in tests/bench/bench_*.py; do \
+	  echo "== $$script"; .venv/bin/python "$$script" || failed="$$failed $$script"; \
+	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
 
 clean: ## Remove all that make made, .venv included
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
