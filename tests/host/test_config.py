@@ -272,7 +272,7 @@ def test_the_older_name_of_the_external_address_works(tmp_path: Path) -> None:
 def test_the_config_cannot_be_changed() -> None:
     config = load_config(None, environment={})
     with pytest.raises(ValueError, match="frozen"):
-        config.gossip.buffer_size = 5  # type: ignore[misc]
+        config.gossip.buffer_size = 5
 
 
 def test_durations_have_units() -> None:
