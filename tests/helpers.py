@@ -59,83 +59,21 @@ def hexed(data):
 # Identities
 
 
-class SeedIdentity(Identity):
-    """Ed25519 with a known seed: libsodium's on CPython, shimlet_crypto's on MicroPython."""
-
-    def __init__(self, seed):
-        self.seed = seed
-        super().__init__(_crypto().public_key(seed))
-
-    def sign(self, buf, start, length, out, at):
-        """See Identity."""
-        out[at : at + 64] = _crypto().sign(self.seed, self.public_key, buf, start, length)
-
-    def verify(self, buf, key_at, start, length, signature_at):
-        """See Identity."""
-        return _crypto().verify(buf, key_at, start, length, signature_at)
-
-    def blake2b(self, data):
-        """See Identity."""
-        return _crypto().blake2b(data)
+def ed25519(seed):
+    """The identity of a 32-byte seed, as a full node or a board makes it."""
+    if MICROPYTHON:  # loaded when first needed: it is large
+        from shimlet_light.identity import BoardIdentity as Real
+    else:
+        from shimlet_host.identity import HostIdentity as Real
+    return Real(seed)
 
 
-class _Sodium:
-    """Ed25519 and BLAKE2b of CPython."""
-
-    def __init__(self):
-        from nacl import bindings
-
-        self.bindings = bindings
-
-    def public_key(self, seed):
-        return self.bindings.crypto_sign_seed_keypair(seed)[0]
-
-    def sign(self, seed, public_key, buf, start, length):
-        message = bytes(buf[start : start + length])
-        return self.bindings.crypto_sign(message, seed + public_key)[:64]
-
-    def verify(self, buf, key_at, start, length, signature_at):
-        signed = buf[signature_at : signature_at + 64] + buf[start : start + length]
-        try:
-            self.bindings.crypto_sign_open(bytes(signed), bytes(buf[key_at : key_at + 32]))
-        except Exception as error:
-            if type(error).__name__ != "BadSignatureError":
-                raise
-            return False
-        return True
-
-    def blake2b(self, data):
-        return hashlib.blake2b(data, digest_size=32).digest()
-
-
-class _BoardCrypto:
-    """Ed25519 and BLAKE2b of the board."""
-
-    def __init__(self):
-        import shimlet_crypto
-
-        self.crypto = shimlet_crypto
-        self.public_key = shimlet_crypto.public_key
-        self.blake2b = shimlet_crypto.blake2b
-
-    def sign(self, seed, public_key, buf, start, length):
-        out = bytearray(64)
-        self.crypto.ed25519.sign_into(seed, public_key, buf, start, length, out, 0)
-        return out
-
-    def verify(self, buf, key_at, start, length, signature_at):
-        verify_in = self.crypto.ed25519.verify_in
-        return verify_in(buf, key_at, buf, start, length, buf, signature_at)
-
-
-_backend = []
-
-
-def _crypto():
-    """The crypto of this interpreter, loaded when first needed: it is large."""
-    if not _backend:
-        _backend.append(_BoardCrypto() if MICROPYTHON else _Sodium())
-    return _backend[0]
+def identity(index):
+    """The identity number `index` (0..4) of the recorded ones."""
+    for number, row in enumerate(rows_of("identities")):
+        if number == index:
+            return ed25519(unhex(row["seed"]))
+    raise IndexError(index)
 
 
 class NotEd25519(Identity):
@@ -184,14 +122,6 @@ class Presigned(NotEd25519):
     def sign(self, buf, start, length, out, at):
         """See Identity."""
         copy_into(out, at, self.signature)
-
-
-def identity(index):
-    """The identity number `index` (0..4) of the recorded ones."""
-    for number, row in enumerate(rows_of("identities")):
-        if number == index:
-            return SeedIdentity(unhex(row["seed"]))
-    raise IndexError(index)
 
 
 # No allocation
