@@ -7,18 +7,24 @@ its way.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import httpx
+from shimlet.identity import base58_encode
 from shimlet_host.store import Store
 
 KILLS = int(os.environ.get("SHIMLET_TEST_KILLS", "60"))
 PEERS = 12  # few, so that adding and removing meet often
 LONGEST_LIFE_S = 0.06  # after the first change
+NODE_KILLS = max(4, KILLS // 12)  # a whole node takes a second to start
+LONGEST_NODE_LIFE_S = 0.4  # after it listens
 
 CHILD = """
 import pathlib, random, sys
@@ -112,6 +118,70 @@ def test_acknowledged_peers_survive_kills_at_random_moments(tmp_path: Path) -> N
         peers = found
         changes += sum(words[0] == "done" for words in lines)
     assert changes > KILLS, "the children were killed too early to prove anything"
+
+
+def started_node(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    """A full node on free ports, and the URL of its web API."""
+    settings = {
+        "gossip.bindAddress": "127.0.0.1:0",
+        "webapi.bindAddress": "127.0.0.1:0",
+        "node.dataDirectory": str(folder),
+        "logger.encoding": "json",
+    }
+    command = [sys.executable, "-m", "shimlet_host", "run"]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    node = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    assert node.stderr is not None
+    for line in node.stderr:
+        url = json.loads(line).get("url")
+        if url:
+            # Read on, so that the node never waits for a reader of its log.
+            threading.Thread(target=node.stderr.read, daemon=True).start()
+            return node, url
+    raise AssertionError(f"the node ended with status {node.wait()}")
+
+
+def change_until_dead(url: str, draw: random.Random) -> list[list[str]]:
+    """Adds and removes peers over the web API until nobody answers; the lines of it as words."""
+    lines: list[list[str]] = []
+    with httpx.Client(base_url=url, timeout=10) as client:
+        while True:
+            keys = draw.sample(range(PEERS), draw.randint(1, 4))
+            adding = draw.random() < 0.6
+            address = f"127.0.0.{draw.randint(1, 254)}:{draw.randint(1, 99)}"
+            words = [f"{key}={address}" if adding else str(key) for key in keys]
+            lines.append(["begin", *words])
+            entries = [{"publicKey": base58_encode(bytes([key]) * 32)} for key in keys]
+            if adding:
+                entries = [entry | {"address": address} for entry in entries]
+            method = "POST" if adding else "DELETE"
+            try:
+                answer = client.request(method, "/manualpeering/peers", json=entries)
+            except httpx.TransportError:
+                return lines
+            assert answer.status_code == 204, answer.text
+            lines.append(["done"])
+
+
+def test_peers_promised_by_the_web_api_survive_kills_of_the_node(tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    peers: Peers = {}
+    changes = 0
+    for _ in range(NODE_KILLS):
+        node, url = started_node(tmp_path)
+        killer = threading.Timer(draw.uniform(0, LONGEST_NODE_LIFE_S), node.kill)
+        killer.start()
+        lines = change_until_dead(url, draw)
+        killer.join()
+        node.wait()
+        found = stored(tmp_path)
+        check(peers, lines, found)
+        peers = found
+        changes += sum(words[0] == "done" for words in lines)
+    assert changes > NODE_KILLS, "the nodes were killed too early to prove anything"
 
 
 def test_the_check_notices_a_lost_and_a_half_made_change() -> None:

@@ -1,0 +1,65 @@
+"""Logging: one line a record, in two forms, at the level asked for, and never a secret."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from shimlet_host.config.seeds import format_seed
+from shimlet_host.logs import HIDDEN, configure_logging
+
+SEED = bytes(range(32))
+SEED_TEXT = format_seed(SEED)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def logged(level: str, encoding: str) -> str:
+    """What a node and a library log, a failure with its trace included."""
+    stream = io.StringIO()
+    configure_logging(level, encoding, stream)
+    log = structlog.get_logger()
+    log.debug("small step", peer="A")
+    log.info("node started", peer="B", seed=SEED, text=f"node.seed is {SEED_TEXT} today")
+    log.warning("nested", settings={"node_seed": SEED_TEXT, "list": [SEED_TEXT]})
+    logging.getLogger("uvicorn.error").error("library %s", SEED_TEXT)
+    try:
+        raise ValueError(SEED_TEXT)
+    except ValueError as error:
+        log.error("fault", exc_info=error)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["console", "json"])
+def test_a_seed_is_in_no_log(encoding: str) -> None:
+    text = logged("debug", encoding)
+    assert SEED_TEXT[7:] not in text and repr(SEED) not in text, text
+    assert text.count(HIDDEN) >= 5, text
+    assert "ValueError" in text and "library" in text, text
+
+
+def test_json_logs_have_one_object_a_line() -> None:
+    records = [json.loads(line) for line in logged("info", "json").splitlines()]
+    assert [record["event"] for record in records[:2]] == ["node started", "nested"]
+    assert [record["level"] for record in records] == ["info", "warning", "error", "error"]
+    assert records[0]["peer"] == "B"
+
+
+def test_the_level_decides_what_is_logged() -> None:
+    assert "small step" in logged("debug", "console")
+    assert "small step" not in logged("info", "console")
+    assert "node started" not in logged("warning", "console")
+    assert "library" in logged("error", "console")
+    assert logged("critical", "console") == ""
