@@ -12,15 +12,13 @@ from shimlet.identity import base58_encode, decode_key, parse_address, shorten
 from shimlet.link import MAX_FRAME
 
 from shimlet_light import files
-from shimlet_light.dns import is_ip
+from shimlet_light.numeric import is_ip
+from shimlet_light.settings import Settings
 
 CONFIG_FILE = "config.json"
 MAX_KNOWN_PEERS = 8
 MAX_ADDRESSES = 4
 MAX_FILE_BYTES = 4096
-MAX_PROBLEMS = 8
-MAX_PROBLEM = 200  # characters
-PORT = 14666
 
 _UNITS_MS = (("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000))
 _MAX_DURATION_MS = 24 * 3_600_000
@@ -31,29 +29,6 @@ _KNOWN = {
     "gossip": ("bindAddress", "addresses", "bufferSize", "relay"),
     "network": ("dns",),
 }
-
-
-class Settings:
-    """What the node runs with. Times are milliseconds; `problems`: sentences about the config."""
-
-    def __init__(self) -> None:
-        self.name = "board"
-        self.profile = "spec"
-        self.known_peers: list[tuple[bytes, str]] = []
-        self.reconnect_interval_ms = 5000
-        self.max_backoff_ms = 0  # 0: like reconnect_interval_ms
-        self.bind_host = "0.0.0.0"
-        self.bind_port = PORT
-        self.addresses: list[bytes] = []
-        self.buffer_size = 2048
-        self.relay = False
-        self.dns = ""  # "ip:port" of a name server, "" for that of the network interface
-        self.problems: list[str] = []  # at most MAX_PROBLEMS
-
-    def note(self, problem: str) -> None:
-        """Remember one more problem, as far as there is room."""
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem[:MAX_PROBLEM])
 
 
 def load(path: str = CONFIG_FILE) -> Settings:
@@ -95,6 +70,7 @@ class _Reading:
     def take(self, config: dict) -> None:
         """Everything that the config says."""
         settings = self.settings
+        settings.max_backoff_ms = 0
         manual = self._section(config, "manualPeering")
         gossip = self._section(config, "gossip")
         network = self._section(config, "network")
@@ -110,8 +86,8 @@ class _Reading:
         self._value(network, "network.", "dns", self._dns)
         self._value(config, "", "knownPeers", self._peers)
         self._value(manual, "manualPeering.", "knownPeers", self._peers)
-        if not settings.max_backoff_ms:
-            settings.max_backoff_ms = settings.reconnect_interval_ms
+        # Without maxBackoff the pause never grows.
+        settings.max_backoff_ms = settings.max_backoff_ms or settings.reconnect_interval_ms
 
     def _section(self, config: dict, name: str) -> dict:
         section = config.get(name, {})

@@ -28,18 +28,6 @@ class Answer:
         self.ttl_s = ttl_s
 
 
-def is_ip(host: str) -> bool:
-    """Whether `host` is a numeric address already."""
-    if ":" in host:
-        return True
-    parts = host.split(".")
-    return len(parts) == 4 and all(_is_octet(part) for part in parts)
-
-
-def _is_octet(part: str) -> bool:
-    return 0 < len(part) < 4 and all(c in "0123456789" for c in part) and int(part) < 256
-
-
 def query(number: bytes, name: str, kind: int) -> bytes:
     """The message that asks for A or AAAA records; `number`: 2 random bytes. ValueError: no name of a host."""
     labels = [label.encode() for label in name.rstrip(".").split(".")]

@@ -21,6 +21,7 @@ from shimlet.reasons import (
 )
 
 from shimlet_light import clock
+from shimlet_light.numeric import is_ip
 from shimlet_light.waiting import readable, writable
 
 try:
@@ -92,10 +93,11 @@ class BoardStream(Stream):
 
 
 class BoardNet(Net):
-    """Sockets, clocks and chance of a board. `resolver` turns names into IPs (resolver.py)."""
+    """Sockets, clocks and chance of a board. `dns`: "ip:port" of a name server, see Settings."""
 
-    def __init__(self, resolver) -> None:
-        self.resolver = resolver
+    def __init__(self, dns: str = "") -> None:
+        self._dns = dns
+        self._resolver = None
         self.streams: list[BoardStream] = []  # the open ones
         self.listener = None
 
@@ -117,7 +119,14 @@ class BoardNet(Net):
 
     async def resolve(self, host: str) -> str:
         """See Net."""
-        return await self.resolver.resolve(host)
+        if is_ip(host):
+            return host
+        if self._resolver is None:
+            # 5 KB of heap, which a board that knows its peers by IP does not spend.
+            from shimlet_light.resolver import Resolver
+
+            self._resolver = Resolver(self._dns)
+        return await self._resolver.resolve(host)
 
     def reason(self, error: OSError, default: int) -> int:
         """See Net. An OSError of our own carries the reason itself, which is negative."""

@@ -1,6 +1,6 @@
 """The light node: wires the core to the board and tells people what happens.
 
-In go Settings (config.py) and an identity; run() is the node's life. User code in app.py gets the
+In go Settings and an identity; run() is the node's life. User code in app.py gets the
 node: it may publish() messages and set on_message. Called by main.py.
 """
 
@@ -20,7 +20,6 @@ from shimlet_light import files, status
 from shimlet_light.console import Console
 from shimlet_light.log import Log
 from shimlet_light.net import BoardNet
-from shimlet_light.resolver import Resolver
 from shimlet_light.store import LastMessages
 
 MAX_KNOWN = 8
@@ -45,7 +44,7 @@ class LightNode(Watcher):
         self.log = Log()
         self.published = self.received = 0
         self.bind_address = format_address(settings.bind_host, settings.bind_port)
-        self.net = BoardNet(Resolver(settings.dns))
+        self.net = BoardNet(settings.dns)
         self.manual = self._manual_peering()
         gossip = Gossip(identity, LastMessages(), SEEN_MESSAGES, settings.relay)
         rules = Rules(settings.profile, self._addresses(), REPLAY_ENTRIES)

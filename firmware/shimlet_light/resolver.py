@@ -42,8 +42,6 @@ class Resolver:
 
     async def resolve(self, host: str) -> str:
         """A numeric IP. OSError with NAME_NOT_FOUND, NAME_TIMEOUT or NO_NAME_SERVER."""
-        if dns.is_ip(host):
-            return host
         ip = self._cached(host)
         if ip:
             return ip

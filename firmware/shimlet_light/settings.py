@@ -1,0 +1,32 @@
+"""What a light node runs with. Made by config.py from config.json, or by hand; read by node.py.
+
+It is apart from config.py because that is dropped from memory once it has done its work, and an
+object keeps the module of its class alive.
+"""
+
+PORT = 14666
+MAX_PROBLEMS = 8
+MAX_PROBLEM = 200  # characters
+
+
+class Settings:
+    """Times are milliseconds. `problems`: sentences about the config, shown in the status."""
+
+    def __init__(self) -> None:
+        self.name = "board"
+        self.profile = "spec"
+        self.known_peers: list[tuple[bytes, str]] = []
+        self.reconnect_interval_ms = 5000
+        self.max_backoff_ms = 5000
+        self.bind_host = "0.0.0.0"
+        self.bind_port = PORT
+        self.addresses: list[bytes] = []  # "ip:port" under which others know us, beside our own
+        self.buffer_size = 2048  # bytes of the largest frame that is taken
+        self.relay = False
+        self.dns = ""  # "ip:port" of a name server, "" for that of the network interface
+        self.problems: list[str] = []  # at most MAX_PROBLEMS
+
+    def note(self, problem: str) -> None:
+        """Remember one more problem, as far as there is room."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem[:MAX_PROBLEM])
