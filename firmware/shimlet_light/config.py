@@ -23,6 +23,7 @@ MAX_FILE_BYTES = 4096
 _UNITS_MS = (("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000))
 _MAX_DURATION_MS = 24 * 3_600_000
 _MIN_BUFFER = 512
+_MAX_DEPTH = 8  # of brackets; deeper nesting only costs memory
 _KNOWN = {
     "": ("name", "profile", "manualPeering", "knownPeers", "gossip", "network"),
     "manualPeering": ("knownPeers", "reconnectInterval", "maxBackoff"),
@@ -53,12 +54,32 @@ def _parse(text: "bytes | None", path: str) -> dict:
     if len(text) > MAX_FILE_BYTES:
         raise ValueError(f"{path}: is longer than {MAX_FILE_BYTES} bytes.")
     try:
-        config = json.loads(text)
-    except (ValueError, RuntimeError):  # RuntimeError: nested too deep, or bytes that are no text
+        config = json.loads(text) if _is_whole(text) else None
+    except ValueError:
+        config = None
+    if config is None:
         raise ValueError(f"{path}: is not JSON: look for a missing quote, brace or bracket.")
     if not isinstance(config, dict):
         raise ValueError(f"{path}: must be a JSON object, {{...}}.")
     return config
+
+
+def _is_whole(text: bytes) -> bool:
+    """Whether quotes and brackets are closed: MicroPython 1.25 takes JSON that ends too early."""
+    depth = at = 0
+    quoted = False
+    while at < len(text) and 0 <= depth <= _MAX_DEPTH:
+        character = text[at : at + 1]
+        if character == b'"':
+            quoted = not quoted
+        elif quoted:
+            at += character == b"\\"  # the next one is escaped
+        elif character in b"{[":
+            depth += 1
+        elif character in b"}]":
+            depth -= 1
+        at += 1
+    return depth == 0 and not quoted
 
 
 class _Reading:

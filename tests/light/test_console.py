@@ -1,0 +1,107 @@
+"""The serial line: what it answers, what it ignores, and that nothing is answered without end."""
+
+import asyncio
+import json
+
+from shimlet_light.console import MAX_ANSWER, MAX_REQUEST, Console
+
+
+class Fake:
+    """A console that answers into a list."""
+
+    def __init__(self, **commands):
+        self.written = []
+        self.console = Console(commands, self.written.append)
+
+    def send(self, data):
+        """The answers that these bytes bring."""
+        del self.written[:]
+        for byte in data:
+            self.console.feed(byte)
+        assert all(text[0] == "\x1e" and text[-1] == "\n" for text in self.written)
+        return [json.loads(text[1:]) for text in self.written]
+
+
+def a_node():
+    """A console that knows one status."""
+    return Fake(status=lambda: {"name": "x"}, log=lambda: {"log": []})
+
+
+def test_a_marked_line_is_answered_once():
+    assert a_node().send(b'\x1e{"cmd":"status"}\n') == [{"name": "x"}]
+    assert a_node().send(b'\x1e{"cmd":"status"}\r\n') == [{"name": "x"}]
+
+
+def test_the_number_of_a_question_comes_back():
+    assert a_node().send(b'\x1e{"cmd":"status","id":7}\n') == [{"name": "x", "id": 7}]
+
+
+def test_everything_without_a_mark_is_ignored():
+    assert a_node().send(b'{"cmd":"status"}\nprint(1)\r\n\x00\xff\xc3\n') == []
+
+
+def test_a_mark_starts_anew():
+    assert a_node().send(b'\x1e{"cmd\x1e{"cmd":"status"}\n{"cmd":"status"}\n') == [{"name": "x"}]
+
+
+def test_bytes_may_come_in_any_pieces():
+    fake = a_node()
+    assert fake.send(b'\x1e{"cmd":') == []
+    assert fake.send(b'"status"}\n\x1e') == [{"name": "x"}]
+    assert fake.send(b'{"cmd":"status"}\n') == [{"name": "x"}]
+
+
+def test_broken_and_unknown_requests_get_an_error_each():
+    for data in (b"", b"nope", b"[]", b"5", b'"status"', b"null", b"\xff\xfe", b'{"cmd"'):
+        answers = a_node().send(b"\x1e" + data + b"\n")
+        assert len(answers) == 1 and list(answers[0]) == ["error"], (data, answers)
+    for data in (b"{}", b'{"cmd":"reset"}', b'{"cmd":["status"]}', b'{"cmd":{}}', b'{"cmd":1}'):
+        answers = a_node().send(b"\x1e" + data + b"\n")
+        assert answers == [{"error": "unknown cmd; known are log, status"}], (data, answers)
+
+
+def test_the_longest_request_is_taken_and_a_longer_one_refused_once():
+    request = b'\x1e{"cmd":"status","x":"' + b"y" * 400
+    longest = request[: MAX_REQUEST - 3] + b'"}\n'
+    assert len(longest) == MAX_REQUEST
+    assert a_node().send(longest) == [{"name": "x"}]
+    too_long = request[: MAX_REQUEST - 2] + b'"}\n'
+    fake = a_node()
+    assert fake.send(too_long + b"y" * 1000) == [{"error": "a request has at most 256 bytes"}]
+    assert fake.send(b'\x1e{"cmd":"status"}\n') == [{"name": "x"}]
+
+
+def test_an_answer_never_exceeds_its_limit():
+    lines = [[i, "x" * 100, 1] for i in range(100)]
+    fake = Fake(log=lambda: {"log": list(lines)}, status=lambda: {"name": "x" * MAX_ANSWER})
+    answer = fake.send(b'\x1e{"cmd":"log"}\n')[0]
+    assert len(fake.written[0]) <= MAX_ANSWER
+    assert answer["log"][-1] == lines[-1] and len(answer["log"]) > 20
+    assert fake.send(b'\x1e{"cmd":"status"}\n') == [{"error": "the answer is too long"}]
+
+
+def test_a_command_without_memory_is_an_error_and_the_next_one_works():
+    def greedy():
+        raise MemoryError
+
+    fake = Fake(status=greedy, log=lambda: {"log": []})
+    assert "memory" in fake.send(b'\x1e{"cmd":"status"}\n')[0]["error"]
+    assert fake.send(b'\x1e{"cmd":"log"}\n') == [{"log": []}]
+
+
+class Pieces:
+    """A stream that has some bytes, then nothing yet, then its end."""
+
+    def __init__(self, data):
+        self.bytes = [data[i : i + 1] for i in range(len(data))] + [None, b""]
+
+    async def read(self, count):
+        """One byte, None, or b"" at the end."""
+        assert count == 1
+        return self.bytes.pop(0)
+
+
+def test_it_reads_a_stream_until_its_end():
+    fake = a_node()
+    asyncio.run(fake.console.run(Pieces(b'x\x1e{"cmd":"status"}\n')))
+    assert len(fake.written) == 1
