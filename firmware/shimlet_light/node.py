@@ -35,12 +35,18 @@ _MINUTE_MS = 60_000
 
 
 class LightNode(Watcher):
-    """One node. `on_message`: called with (data, public key of the neighbor) for each new message."""
+    """One node.
+
+    `on_message`: called with (data, public key of the neighbor) for each new message. `stdin`: the
+    serial line to answer on, None for none.
+    """
 
     def __init__(self, settings, identity) -> None:
         self.settings = settings
         self.identity = identity
         self.on_message = None
+        # Bytes, not text: half a character would block all tasks.
+        self.stdin = getattr(sys.stdin, "buffer", sys.stdin)
         self.log = Log()
         self.published = self.received = 0
         self.bind_address = format_address(settings.bind_host, settings.bind_port)
@@ -158,14 +164,15 @@ class LightNode(Watcher):
             await asyncio.sleep_ms(_AGAIN_MS)
 
     async def _answer(self) -> None:
-        """The serial line. Bytes, not text: half a character would block all tasks."""
+        """The serial line."""
         commands = {
             "status": self.status,
             "peers": lambda: status.peers(self),
             "log": lambda: status.log(self),
         }
-        stdin = getattr(sys.stdin, "buffer", sys.stdin)
-        await Console(commands, sys.stdout.write).run(asyncio.StreamReader(stdin))
+        if self.stdin is not None:
+            stream = asyncio.StreamReader(self.stdin)
+            await Console(commands, sys.stdout.write).run(stream)
 
     async def _keep_time(self) -> None:
         while True:
@@ -180,20 +187,17 @@ class LightNode(Watcher):
             await __import__("app").run(self)
             self.log.add("app: has ended")
         except Exception as error:
-            print(f"app: {type(error).__name__}: {error}. The node goes on without it.")
+            self.say("app: failed; the node goes on without it")
             self.log.add_exception("app", error)
 
     def _greet(self) -> None:
-        settings = self.settings
-        print(f"Shimlet {__version__}, light node {settings.name}")
-        print("Public key:", base58_encode(self.identity.public_key))
-        print("Gossip on:", self.bind_address)
+        self.say(f"Shimlet {__version__}, light node {self.settings.name}")
+        self.say(f"Public key: {base58_encode(self.identity.public_key)}")
+        self.say(f"Gossip on: {self.bind_address}")
         for peer in self.manual.known_peers.values():
             smaller = "ours, so we dial" if peer.outbound else "theirs, so they dial"
-            print(
-                f"Peer {_short(peer.public_key)} at {peer.address}: the smaller key is {smaller}."
-            )
-        for problem in settings.problems:
+            self.say(f"Peer {_short(peer.public_key)} at {peer.address}: smaller key {smaller}")
+        for problem in self.settings.problems:
             self.say("Config: " + problem)
         if not self.net.unix_time():
             self.say("The clock is not set: no peer is dialled or accepted before it is.")
