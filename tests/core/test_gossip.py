@@ -70,6 +70,18 @@ def test_largest_frame_equals_the_recorded_one():
 
 def test_keep_alive_is_a_frame_of_length_0():
     assert frame(KEEP_ALIVE, b"") == b"\0\0\0\0"
+    assert KEEP_ALIVE not in (MESSAGE, MESSAGE_REQUEST)
+
+
+def test_frame_header_is_written_over_what_was_there():
+    for packet_type, length, expected in (
+        (KEEP_ALIVE, 0, b"\0\0\0\0"),
+        (MESSAGE, 0, b"\0\0\0\x01\x14"),
+        (MESSAGE_REQUEST, 32, b"\0\0\0\x23\x15\x0a\x20"),
+    ):
+        header = bytearray(b"\xff" * MAX_FRAME_HEADER)
+        size = frame_header(header, packet_type, length)
+        assert header[:size] == expected, packet_type
 
 
 def test_frame_header_fits_lengths_of_all_sizes():

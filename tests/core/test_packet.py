@@ -156,6 +156,7 @@ def test_packet_is_found_at_any_offset():
         assert packet.parse(buf, at, len(buf)) == len(data)
         assert buf[packet.data_at : packet.data_at + packet.data_length] == DATA
         assert packet.key_at == at + len(F_DATA) + 2
+        assert packet.parse(buf, at, len(buf) - 1) == NEED_DATA, at
 
 
 def test_packet_object_forgets_the_last_packet():
