@@ -79,13 +79,11 @@ def _formatter(
 
 
 def _route_logging(level: str, formatter: logging.Formatter, stream: TextIO) -> None:
-    """One handler at the root; libraries are heard from warnings on, unless we debug."""
+    """One handler at the root; libraries are heard from warnings on."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    quiet = logging.DEBUG if level == "debug" else logging.WARNING
     for library in ("uvicorn", "uvicorn.error", "asyncio"):
-        logging.getLogger(library).setLevel(quiet)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)  # its debug lines are about selectors
+        logging.getLogger(library).setLevel(max(root.level, logging.WARNING))

@@ -124,6 +124,9 @@ def test_offsets_outside_the_buffer_are_no_signature() -> None:
         (0, 32, 1, 500),
     ):
         assert not ME.verify(buf, key_at, start, length, signature_at)
+    cut_off = bytearray(ME.public_key + sign(ME, b"m") + b"m")
+    assert ME.verify(cut_off, 0, 96, 1, 32)
+    assert not ME.verify(cut_off, 0, 96, 5, 32), "the message ends before its length"
 
 
 def test_the_seed_is_made_once_and_kept(tmp_path: Path) -> None:
