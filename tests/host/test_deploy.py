@@ -115,7 +115,7 @@ def test_native_code_goes_as_source_when_the_processor_is_unknown(tmp_path: Path
 
 
 def test_module_that_does_not_compile_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ShippingError, match=r"(?s)words\.py does not compile: .*SyntaxError"):
+    with pytest.raises(ShippingError, match=r"(?s)words does not compile: .*SyntaxError"):
         ship(tmp_path, "match = = 1\n", None)
 
 

