@@ -304,6 +304,7 @@ class Streams:
         if peer is None:
             connection.reason = REMOVED  # while the response was on its way
             return
+        connection.link.adopt(self._take_buffer())  # first: on a board there may be no memory
         if self.dials.get(key) is connection:
             del self.dials[key]
         if connection in self.half_open:
@@ -314,7 +315,6 @@ class Streams:
             self._close(older, REPLACED)
         connection.peer = peer
         connection.public_key = key
-        connection.link.adopt(self._take_buffer())
         self.manual.connected(peer, self.net.unix_time())
         connection.writer = asyncio.create_task(self._write(connection))
         self.watcher.link_up(key, connection.link.outbound, connection.link.source)
