@@ -12,11 +12,11 @@ import os
 def read(path: str, max_bytes: int) -> "bytes | None":
     """The content, cut after max_bytes + 1 so that the caller sees "too long"; None if there is no such file."""
     try:
-        os.stat(path)
+        size = os.stat(path)[6]
     except OSError:
         return None
     with open(path, "rb") as file:
-        return file.read(max_bytes + 1)
+        return file.read(min(size, max_bytes + 1))
 
 
 def write(path: str, content: bytes) -> None:

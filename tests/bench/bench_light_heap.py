@@ -76,12 +76,13 @@ class LightNode:
         self.asked = 0
 
     async def start(self) -> None:
-        """Run main.py as the board does."""
+        """Run main.py as the board does; all else comes compiled."""
+        shutil.copy(ROOT / "firmware/main.py", self.folder)
         self.process = await asyncio.create_subprocess_exec(
             str(MICROPYTHON),
             "-X",
             os.environ.get("HEAP", "heapsize=128k"),
-            str(ROOT / "firmware/main.py"),
+            "main.py",
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.PIPE,
