@@ -13,7 +13,7 @@ from shimlet.reasons import CONNECTION_REFUSED, NAME_NOT_FOUND
 from shimlet.ticks import PERIOD_MS
 
 IDLE_TURNS = 8  # of the loop: a task that is cancelled, finishes and closes takes fewer
-SILENT = "silent"  # a host or name server that never answers
+MUTE = "mute"  # a host or name server that never answers
 REFUSED, RESET, NO_NAME = 111, 104, -2  # errno; the last is getaddrinfo's
 
 
@@ -24,9 +24,9 @@ class World:
         self.start = start  # of the nodes' ticks
         self.passed = 0  # ms
         self.activity = 0  # grows with everything that happens
-        self.hosts = {}  # "ip:port" -> a function that takes an accepted stream, or SILENT
+        self.hosts = {}  # "ip:port" -> a function that takes an accepted stream, or MUTE
         self.delays = {}  # "ip:port" -> ms that a connect takes
-        self.names = {}  # host name -> ip, or SILENT
+        self.names = {}  # host name -> ip, or MUTE
         self.nodes = []
         self.open = []
         self.given = 0  # how many streams nodes got
@@ -228,7 +228,7 @@ class PretendNet(Net):
         """See Net."""
         self.world.activity += 1
         ip = host if host[0] in "0123456789" else self.world.names.get(host)
-        if ip == SILENT:
+        if ip == MUTE:
             await asyncio.Event().wait()
         if ip is None:
             raise OSError(NO_NAME, "no such name")
@@ -240,7 +240,7 @@ class PretendNet(Net):
         address = f"{ip}:{port}"
         await self.sleep_ms(self.world.delays.get(address, 0))
         host = self.world.hosts.get(address)
-        if host == SILENT:
+        if host == MUTE:
             await asyncio.Event().wait()
         if host is None:
             raise OSError(REFUSED, "refused")

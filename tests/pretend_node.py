@@ -149,7 +149,8 @@ class Caller:
     """A peer that dials a node, played by the test; its request is sent unless `silent`."""
 
     def __init__(self, world, node, identity=LOW, source="10.0.0.9", silent=False, to="", age=0):
-        self.end = world.dial(node.address, source)
+        self.end, far = world.join(source, node.address)
+        node.on_stream(far)
         self.link = Link(identity, rules(), 0)
         unix_time = UNIX + world.passed // 1000 - age
         to = (to or node.address).encode()
@@ -167,7 +168,7 @@ class Caller:
 
 
 class Answerer:
-    """A host at `address`, played by the test; `ends` are its ends of connections, oldest first."""
+    """A host at `address`, played by the test; `ends` are its connections, oldest first."""
 
     def __init__(self, world, address, identity=HIGH):
         self.world = world

@@ -80,8 +80,8 @@ class Connection(Neighbor):
         self.ready = asyncio.Event()  # something is in the outbox
 
     def send(self, packet_type: int, content: bytes) -> bool:
-        """Queue a packet and wake the writer; False when the outbox is full."""
-        queued = self.outbox.push(packet_type, content)
+        """Queue a packet and wake the writer; False when the outbox is full or the link is ending."""
+        queued = not self.reason and self.outbox.push(packet_type, content)
         if queued:
             self.ready.set()
         return queued
@@ -342,7 +342,7 @@ class Streams:
                 connection.ready.clear()
                 while connection.link.quiet_ms(self.net.now()):
                     await self.net.sleep_ms(10)
-                while len(connection.outbox):
+                while len(connection.outbox) and not connection.reason:
                     await self._send_next(connection, header)
         except OSError as error:
             self._close(connection, self.net.reason(error, CONNECTION_LOST))

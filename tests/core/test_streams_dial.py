@@ -1,8 +1,8 @@
-"""Dialling, in virtual time: what goes out and when, every way to fail, and when it is tried again."""
+"""Dialling, in virtual time: what goes out and when, every way to fail, and the next attempt."""
 
 from helpers import NotEd25519
 from pretend import HIGH, LOW, UNIX, LinkPair, frame
-from pretend_net import SILENT
+from pretend_net import MUTE
 from pretend_node import Answerer, PretendNode, play, two_nodes
 from shimlet.link import RESPONSE_TIMEOUT_MS
 from shimlet.reasons import (
@@ -61,7 +61,7 @@ def test_two_nodes_that_list_each_other_connect_in_a_second():
 def test_request_is_signed_before_the_connection_and_sent_in_one_write():
     async def test(world):
         diary = []
-        node, _ = lonely(world, identity=Signer(diary))
+        lonely(world, identity=Signer(diary))
         answerer = Answerer(world, FAR)
         accept = answerer.ends.append
         world.hosts[FAR] = lambda end: (diary.append("connected"), accept(end))
@@ -105,7 +105,7 @@ def test_bytes_behind_the_response_are_the_first_frame():
 
 
 def failure(reason, after_ms, address=FAR, prepare=None):
-    """A dial that must fail for this reason after so many ms, and be due again one interval later."""
+    """A dial fails for this reason after so many ms, and is due again one interval later."""
 
     async def test(world):
         if prepare:
@@ -128,7 +128,7 @@ def test_refused_connection_is_named():
 
 
 def test_host_that_never_answers_is_a_connect_timeout_after_five_seconds():
-    failure(CONNECT_TIMEOUT, 5000, prepare=lambda world: world.hosts.update({FAR: SILENT}))
+    failure(CONNECT_TIMEOUT, 5000, prepare=lambda world: world.hosts.update({FAR: MUTE}))
 
 
 def test_name_that_is_unknown_is_named():
@@ -137,7 +137,7 @@ def test_name_that_is_unknown_is_named():
 
 def test_name_server_that_never_answers_is_a_timeout_after_five_seconds():
     def prepare(world):
-        world.names["board.example"] = SILENT
+        world.names["board.example"] = MUTE
 
     failure(NAME_TIMEOUT, 5000, "board.example:14666", prepare)
 
@@ -148,7 +148,7 @@ def test_peer_that_never_responds_is_a_timeout_after_five_seconds():
 
 def test_slow_connection_leaves_the_peer_five_seconds_to_respond():
     async def test(world):
-        node, peer = lonely(world)
+        _, peer = lonely(world)
         answerer = Answerer(world, FAR)
         world.delays[FAR] = 4800
         await world.run(4800 + 4800)
@@ -174,10 +174,10 @@ def test_connection_that_breaks_before_the_response_is_named():
 
 
 def answer_badly(response_of, reason):
-    """A node gets a response made by response_of(answerer) and must fail for this reason at once."""
+    """A dial fails for this reason at once when response_of(answerer) is what comes back."""
 
     async def test(world):
-        node, peer = lonely(world)
+        _, peer = lonely(world)
         answerer = Answerer(world, FAR)
         await world.run(300)
         answerer.ends[0].write(response_of(answerer))
@@ -191,7 +191,7 @@ def answer_badly(response_of, reason):
 def test_response_of_another_key_is_refused():
     def response_of(answerer):
         answerer.identity = NotEd25519(b"stranger")
-        # The stranger is dialled by LOW only if it is larger; the request names no key, so it can answer.
+        # A request names no key, so anybody can answer it.
         return answerer.response()
 
     answer_badly(response_of, KEY_MISMATCH)
@@ -303,40 +303,44 @@ def test_ticks_may_wrap_at_any_stage_of_a_dial():
 
 
 def test_timeouts_hold_across_the_wrap():
+    async def test(world):
+        world.hosts[FAR] = MUTE
+        _, peer = lonely(world)
+        await world.run(4900)
+        assert peer.state(True) == "dialling"
+        await world.run(500)
+        assert peer.last_error == CONNECT_TIMEOUT
+
     for before in (1, 100, 3000, 5100):
-
-        async def test(world):
-            world.hosts[FAR] = SILENT
-            node, peer = lonely(world)
-            await world.run(4900)
-            assert peer.state(True) == "dialling"
-            await world.run(500)
-            assert peer.last_error == CONNECT_TIMEOUT
-
         play(test, PERIOD_MS - before)
+
+
+def readdress_at(stage):
+    """A new address in the midst of a dial."""
+
+    async def test(world):
+        old = "10.0.0.7:14666"
+        world.names["old.example"] = MUTE if stage == "name" else "10.0.0.7"
+        answerer = Answerer(world, old)
+        if stage == "connect":
+            world.hosts[old] = MUTE
+        node, peer = lonely(world, "old.example:14666")
+        waiter = PretendNode(world, HIGH, "10.0.0.2")
+        waiter.lists(node)
+        await world.run(1000)
+        assert peer.state(True) == "dialling"
+        node.lists(waiter)
+        await world.run(500)
+        assert peer.state(True) == "connected" and not peer.last_error, stage
+        assert [news[2] for news in node.watcher.of("failed")] == [ADDRESS_CHANGED], stage
+        assert stage != "response" or answerer.ends[0].ended
+
+    play(test)
 
 
 def test_new_address_while_dialling_ends_the_dial_and_dials_at_once():
     for stage in ("name", "connect", "response"):
-
-        async def test(world):
-            old = "10.0.0.7:14666"
-            world.names["old.example"] = SILENT if stage == "name" else "10.0.0.7"
-            answerer = Answerer(world, old)
-            if stage == "connect":
-                world.hosts[old] = SILENT
-            node, peer = lonely(world, "old.example:14666")
-            waiter = PretendNode(world, HIGH, "10.0.0.2")
-            waiter.lists(node)
-            await world.run(1000)
-            assert peer.state(True) == "dialling"
-            node.lists(waiter)
-            await world.run(500)
-            assert peer.state(True) == "connected" and not peer.last_error, stage
-            assert [news[2] for news in node.watcher.of("failed")] == [ADDRESS_CHANGED], stage
-            assert stage != "response" or answerer.ends[0].ended
-
-        play(test)
+        readdress_at(stage)
 
 
 def test_new_address_while_connected_is_dialled_at_once_and_replaces_the_link():
@@ -381,24 +385,29 @@ def test_new_address_while_backing_off_is_dialled_at_once():
     play(test)
 
 
+def remove_at(stage):
+    """A peer is removed in the midst of a dial."""
+
+    async def test(world):
+        world.names["old.example"] = MUTE if stage == "name" else "10.0.0.2"
+        Answerer(world, FAR)
+        if stage == "connect":
+            world.hosts[FAR] = MUTE
+        node, _ = lonely(world, "old.example:14666")
+        await world.run(1000)
+        assert node.streams.remove(HIGH.public_key)
+        await world.run(0)
+        assert not node.streams.alive and not node.streams.dials, stage
+        assert [news[2] for news in node.watcher.of("failed")] == [REMOVED], stage
+        await world.run(20_000)
+        assert len(node.watcher.of("failed")) == 1
+
+    play(test)
+
+
 def test_removing_a_peer_ends_its_dial_at_every_stage():
     for stage in ("name", "connect", "response"):
-
-        async def test(world):
-            world.names["old.example"] = SILENT if stage == "name" else "10.0.0.2"
-            Answerer(world, FAR)
-            if stage == "connect":
-                world.hosts[FAR] = SILENT
-            node, peer = lonely(world, "old.example:14666")
-            await world.run(1000)
-            assert node.streams.remove(HIGH.public_key)
-            await world.run(0)
-            assert not node.streams.alive and not node.streams.dials, stage
-            assert [news[2] for news in node.watcher.of("failed")] == [REMOVED], stage
-            await world.run(20_000)
-            assert len(node.watcher.of("failed")) == 1
-
-        play(test)
+        remove_at(stage)
 
 
 def test_both_sides_must_list_each_other_and_the_caller_becomes_pending():
