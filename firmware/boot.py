@@ -1,1 +1,1 @@
-"""Runs first on the board, before main.py; nothing heavy belongs here. The node starts in main.py."""
+"""Runs first on the board; nothing heavy belongs here. The node starts in main.py."""

@@ -239,7 +239,7 @@ def duration_ms(value: object) -> int:
 
 
 def save_peers(peers: "list[tuple[bytes, str]]", path: str = CONFIG_FILE) -> None:
-    """Write the list of known peers into the config file, and leave all else in it as it is. OSError, ValueError."""
+    """Write the known peers into the config file and keep all else. OSError, ValueError."""
     text = files.read(path, MAX_FILE_BYTES)
     config = {} if text is None else _parse(text, path)
     entries = [{"publicKey": base58_encode(key), "address": address} for key, address in peers]

@@ -11,10 +11,11 @@ import json
 MARK = 0x1E
 MAX_REQUEST = 256
 MAX_ANSWER = 4096
+_NO_MEMORY = '\x1e{"error": "there is not enough memory for this answer now"}\n'
 
 
 class Console:
-    """Takes bytes one by one. `commands`: name -> function that returns a dict; `write` takes text."""
+    """Takes bytes one by one. `commands`: name -> function with a dict; `write` takes text."""
 
     def __init__(self, commands: dict, write) -> None:
         self.commands = commands
@@ -55,7 +56,7 @@ class Console:
         except (ValueError, AttributeError, RuntimeError):  # AttributeError: JSON, but no object
             answer["error"] = 'write a JSON object like {"cmd": "status"}'
         except MemoryError:
-            answer["error"] = "there is not enough memory for this answer now"
+            return self.write(_NO_MEMORY)
         self._write(answer)
 
     def _run(self, command: object) -> dict:
@@ -65,10 +66,19 @@ class Console:
         return {"error": f"unknown cmd; known are {known}"}
 
     def _write(self, answer: dict) -> None:
+        try:
+            text = _fitting(answer)
+        except MemoryError:
+            text = _NO_MEMORY
+        self.write(text)
+
+
+def _fitting(answer: dict) -> str:
+    """The answer as a marked line within its limit; of a log too long the oldest lines go."""
+    text = json.dumps(answer)
+    while len(text) + 2 > MAX_ANSWER and answer.get("log"):
+        answer["log"].pop(0)
         text = json.dumps(answer)
-        while len(text) + 2 > MAX_ANSWER and answer.get("log"):
-            answer["log"].pop(0)
-            text = json.dumps(answer)
-        if len(text) + 2 > MAX_ANSWER:
-            text = json.dumps({"error": "the answer is too long"})
-        self.write(chr(MARK) + text + "\n")
+    if len(text) + 2 > MAX_ANSWER:
+        text = json.dumps({"error": "the answer is too long"})
+    return "\x1e" + text + "\n"

@@ -20,7 +20,7 @@ _INTERNET = 1
 
 
 class Answer:
-    """The outcome of read_answer(): `ip` as text with `ttl_s`, or "" and the `failure` that says why."""
+    """What read_answer() found: `ip` as text with `ttl_s`, or "" and why, in `failure`."""
 
     def __init__(self, failure: int, ip: str = "", ttl_s: int = 0) -> None:
         self.failure = failure
@@ -29,7 +29,7 @@ class Answer:
 
 
 def query(number: bytes, name: str, kind: int) -> bytes:
-    """The message that asks for A or AAAA records; `number`: 2 random bytes. ValueError: no name of a host."""
+    """A question for A or AAAA records; `number`: 2 random bytes. ValueError: no host name."""
     labels = [label.encode() for label in name.rstrip(".").split(".")]
     if sum(len(label) + 1 for label in labels) > 254 or not all(0 < len(x) < 64 for x in labels):
         raise ValueError("no host name")
@@ -64,7 +64,7 @@ def _is_answer_to(data: bytes, asked: bytes) -> bool:
 
 
 def _first_address(data: bytes, at: int, kind: int) -> Answer:
-    """The first record of `kind` from `at` on, whatever its name: aliases stand in front of what they lead to."""
+    """The first record of `kind` from `at` on, whatever its name: aliases stand in front."""
     size = 4 if kind == A else 16
     for _ in range(min(data[6] << 8 | data[7], _MAX_RECORDS)):
         at = _after_name(data, at)

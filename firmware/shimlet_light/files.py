@@ -1,5 +1,4 @@
-"""Small files on the board's flash: read whole and bounded, written so that a cut never leaves half
-of one.
+"""Small files on the board's flash: read whole and bounded, written whole or not at all.
 
 Called by config.py and identity.py. On LittleFS a file has its content once it is closed, and a
 rename takes the place of the old file in one step; so a reset leaves the old file or the new one.
@@ -10,7 +9,7 @@ import os
 
 
 def read(path: str, max_bytes: int) -> "bytes | None":
-    """The content, cut after max_bytes + 1 so that the caller sees "too long"; None if there is no such file."""
+    """The content, cut after max_bytes + 1 to show that it is too long; None: no such file."""
     try:
         size = os.stat(path)[6]
     except OSError:

@@ -46,7 +46,7 @@ class BoardIdentity(Identity):
 
 
 def load(path: str = SEED_FILE) -> BoardIdentity:
-    """The identity of the seed file; at the first start a new one. IdentityError, never a silent new identity."""
+    """The identity of the seed file; at the first start a new one. IdentityError if damaged."""
     try:
         seed = files.read(path, _SEED_BYTES)
         if seed is None:
@@ -57,8 +57,8 @@ def load(path: str = SEED_FILE) -> BoardIdentity:
     damage = _damage(seed)
     if damage:
         raise IdentityError(
-            f"{path} {damage}. It is this board's identity, so nothing takes its place by itself: put back a "
-            "copy of it, or delete it and the board becomes a new node with a new public key."
+            f"{path} {damage}. It is this board's identity, so nothing takes its place by itself: "
+            "put back a copy of it, or delete it and the board is a new node with a new public key."
         )
     return BoardIdentity(seed)
 

@@ -15,7 +15,7 @@ _TRACE_LINES = 6
 
 
 class Log:
-    """The newest MAX_LINES lines. A line that repeats the one before is counted, not stored again."""
+    """The newest MAX_LINES lines. One that repeats the line before is counted, not stored."""
 
     def __init__(self) -> None:
         self.uptime = Uptime()

@@ -31,7 +31,7 @@ except ImportError:  # the unix build: its sockets are the host's
 
 _TCP = 6
 _NO_DELAY = 1
-# Linux notices a dead peer after 20 s + 3 * 5 s. Boards have no such options: protocol keep-alives must do there.
+# Linux notices a dead peer after 20 s + 3 * 5 s. On boards the keep-alives of the protocol do it.
 _OPTIONS = ((_TCP, _NO_DELAY, 1), (1, 9, 1), (_TCP, 4, 20), (_TCP, 5, 5), (_TCP, 6, 3))
 _BOARD_OPTIONS = ((_TCP, _NO_DELAY, 1),)
 
@@ -161,7 +161,7 @@ class BoardNet(Net):
     # Accepting
 
     async def serve(self, host: str, port: int, on_stream) -> None:
-        """Listen, and call on_stream(stream) for each connection, until cancelled. OSError: the port is taken."""
+        """Call on_stream(stream) for each connection until cancelled. OSError: no such port."""
         sock = self.listener = self._listen(host, port)
         try:
             while True:
@@ -209,7 +209,7 @@ class BoardNet(Net):
 
 
 def own_ip() -> str:
-    """This board's IP on its Wi-Fi; "" where that cannot be read. A MicroPython socket does not tell it."""
+    """This board's IP on its Wi-Fi; "" where that cannot be read. Sockets do not tell it."""
     if network is None:
         return ""
     station = network.WLAN(network.STA_IF)
@@ -217,7 +217,7 @@ def own_ip() -> str:
 
 
 def _socket_address(ip: str, port: int) -> tuple:
-    """Family and address for a numeric IP. OSError with UNREACHABLE where this port cannot do such IPs."""
+    """Family and address for a numeric IP. OSError with UNREACHABLE where it cannot be used."""
     try:
         info = socket.getaddrinfo(ip, port)[0]
     except OSError:
@@ -226,7 +226,7 @@ def _socket_address(ip: str, port: int) -> tuple:
 
 
 def _ip_of(address) -> str:
-    """The IP in what accept() tells: ("ip", port) on boards, the bytes of a sockaddr on the unix build."""
+    """The IP in what accept() tells: ("ip", port) on boards, a sockaddr on the unix build."""
     if isinstance(address, tuple):
         return address[0]
     family, raw = socket.sockaddr(address)[:2]

@@ -66,7 +66,7 @@ class LightNode(Watcher):
         return manual
 
     def _addresses(self) -> "list[bytes]":
-        """Under which others may know us, as far as we can tell; [] means that nobody is asked for it."""
+        """Under which others may know us, as far as we can tell; [] stands for any."""
         addresses = list(self.settings.addresses)
         if self.settings.bind_host not in ("0.0.0.0", "::"):
             addresses.append(self.bind_address.encode())
@@ -89,7 +89,7 @@ class LightNode(Watcher):
     # For user code
 
     def publish(self, data: bytes) -> bytes:
-        """Send a message of 1 to MAX_MESSAGE bytes to all neighbors; its id. ValueError for another size."""
+        """Send 1 to MAX_MESSAGE bytes to all neighbors; the message id. ValueError: size."""
         if not 0 < len(data) <= MAX_MESSAGE:
             raise ValueError(f"a message has 1 to {MAX_MESSAGE} bytes, not {len(data)}")
         self.published += 1
@@ -108,7 +108,7 @@ class LightNode(Watcher):
         return status.status(self)
 
     def add_peer(self, public_key: str, address: str) -> int:
-        """List a peer (key in base58), or give a listed one a new address. 0 or a reason. ValueError: bad text.
+        """List a peer (key in base58) or give it a new address. 0 or a reason. ValueError: text.
 
         Until the next start; config.save_peers() keeps a list for longer.
         """

@@ -95,7 +95,7 @@ class Resolver:
         raise OSError(NAME_TIMEOUT)
 
     async def _try(self, sock, question: bytes) -> "dns.Answer | None":
-        """Send the question once and wait for its answer; None if none came or the server failed."""
+        """Send the question once; its answer, or None if none came or the server failed."""
         deadline = after(clock.now(), _TRY_MS)
         answer = dns.Answer(dns.NOT_OURS)
         try:

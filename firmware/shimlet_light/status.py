@@ -15,7 +15,7 @@ MAX_ADDRESS = 100  # characters shown; a host name may have 253
 
 
 def reason_name(code: int) -> str:
-    """The kebab-case name of a reason; "" for 0. The constants of reasons.py are spelled like it."""
+    """The kebab-case name of a reason; "" for 0. Its constant is spelled like it."""
     if code:
         for name in dir(reasons):
             if getattr(reasons, name) == code:
@@ -24,7 +24,7 @@ def reason_name(code: int) -> str:
 
 
 def status(node) -> dict:
-    """The node at a glance. `heap`: bytes used and free, not counting what the next collection frees."""
+    """The node at a glance. `heap`: bytes used and free, after a collection."""
     settings = node.settings
     gc.collect()
     return {

@@ -189,8 +189,16 @@ async def flood(peers: list[Peer], node: LightNode, count: int) -> None:
         (connection,) = peers[number % PEERS].streams.links.values()
         connection.send(MESSAGE, (base + number).to_bytes(4, "big") * (MESSAGE_BYTES // 4))
         if number % BATCH == BATCH - 1:
-            while received_by(await node.ask("status")) < base + number + 1:
-                await asyncio.sleep(0.01)
+            await until_received(node, base + number + 1)
+
+
+async def until_received(node: LightNode, count: int) -> None:
+    """Wait until this many messages reached the node."""
+    for _ in range(1000):
+        if received_by(await node.ask("status")) >= count:
+            return
+        await asyncio.sleep(0.01)
+    raise SystemExit(f"Messages are lost: {count} were sent, {await node.ask('status')}")
 
 
 def received_by(status: dict[str, object]) -> int:

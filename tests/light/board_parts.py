@@ -28,7 +28,7 @@ class Scratch:
 
 
 def random_port():
-    """A port below those that systems give to outgoing connections; MicroPython cannot ask for one."""
+    """A port below those of outgoing connections; MicroPython cannot ask for a free one."""
     low, high = os.urandom(2)
     return 15000 + (high << 8 | low) % 15000
 

@@ -56,7 +56,10 @@ def test_everything_that_is_said_is_taken():
     )
     assert settings.problems == []
     assert (settings.name, settings.profile) == ("greenhouse", "goshimmer")
-    assert [address for _, address in settings.known_peers] == ["192.0.2.1:14666", "name.example:1"]
+    assert [address for _, address in settings.known_peers] == [
+        "192.0.2.1:14666",
+        "name.example:1",
+    ]
     assert settings.known_peers[1][0] == bytes(31) + b"\x03"
     assert (settings.reconnect_interval_ms, settings.max_backoff_ms) == (90_000, 7_200_000)
     assert (settings.bind_host, settings.bind_port) == ("::", 15000)

@@ -27,8 +27,10 @@ def failure(data):
 
 
 def test_a_question_has_the_form_of_the_rfc():
-    expected = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x05board\x07example\x00\x00\x01\x00\x01"
-    assert ASKED == expected
+    expected = (
+        b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x05board\x07example\x00\x00\x01\x00\x01"
+    )
+    assert expected == ASKED
     assert dns.query(b"\x12\x34", "board.example.", dns.AAAA)[-4:] == b"\x00\x1c\x00\x01"
 
 
@@ -60,7 +62,9 @@ def test_an_ipv6_address_has_its_shortest_text():
     assert dns.ip_text(bytes(15) + b"\x01") == "::1"
     assert dns.ip_text(b"\x00\x01" * 8) == "1:1:1:1:1:1:1:1"
     assert dns.ip_text(b"\x00\x01\x00\x00" * 4) == "1:0:1:0:1:0:1:0"
-    assert dns.ip_text(b"\x00\x01" + bytes(4) + b"\x00\x02" + bytes(6) + b"\x00\x03") == "1:0:0:2::3"
+    assert (
+        dns.ip_text(b"\x00\x01" + bytes(4) + b"\x00\x02" + bytes(6) + b"\x00\x03") == "1:0:0:2::3"
+    )
 
 
 def test_failures_are_told_apart():
@@ -111,5 +115,13 @@ def test_pointers_in_circles_and_records_without_end_are_stepped_over():
 def test_numeric_addresses_are_told_from_names():
     for host in ("1.2.3.4", "255.255.255.255", "::1", "fe80::1%3"):
         assert is_ip(host), host
-    for host in ("1.2.3", "1.2.3.256", "1.2.3.4.5", "1.2.3.", "a.b.c.d", "localhost", "1.2.3.4444"):
+    for host in (
+        "1.2.3",
+        "1.2.3.256",
+        "1.2.3.4.5",
+        "1.2.3.",
+        "a.b.c.d",
+        "localhost",
+        "1.2.3.4444",
+    ):
         assert not is_ip(host), host

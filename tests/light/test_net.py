@@ -1,4 +1,4 @@
-"""The board's sockets over loopback: every byte arrives, errors have reasons, nothing stays open."""
+"""The board's sockets on loopback: every byte arrives, errors have reasons, nothing stays open."""
 
 from helpers import MICROPYTHON, skip
 

@@ -107,7 +107,9 @@ def test_a_node_that_was_away_is_found_again():
         two = await Two().open()
         await stop(two.tasks.pop())
         await until(lambda: not two.a.streams.links)
-        again = light_node("b", [(key_of("a"), two.a.settings.bind_port)], two.b.settings.bind_port)
+        again = light_node(
+            "b", [(key_of("a"), two.a.settings.bind_port)], two.b.settings.bind_port
+        )
         two.tasks.append(asyncio.create_task(again.run()))
         await until(lambda: again.streams.links)
         two.b = again

@@ -1,4 +1,4 @@
-"""Names to IPs over real UDP on loopback: retries, hostile answers, the cache, and no waiting without end."""
+"""Names to IPs over real UDP on loopback: retries, hostile answers, the cache, time limits."""
 
 from helpers import MICROPYTHON, skip
 
@@ -67,7 +67,9 @@ def test_a_name_without_an_ipv4_address_is_asked_for_ipv6():
 
 
 def test_a_name_that_does_not_exist_is_given_up_at_once():
-    outcomes, received = asked(lambda q: [response(q, dns.A, b"", b"\x81\x83")], "no.example", "a..b")
+    outcomes, received = asked(
+        lambda q: [response(q, dns.A, b"", b"\x81\x83")], "no.example", "a..b"
+    )
     assert outcomes == [reasons.NAME_NOT_FOUND] * 2
     assert len(received) == 1
 
