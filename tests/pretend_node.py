@@ -108,7 +108,14 @@ class PretendNode:
         if listens:
             world.hosts[self.address] = self.on_stream
         world.nodes.append(self)
-        self.task = asyncio.create_task(self.streams.run())
+        self.task = asyncio.create_task(self._live())
+
+    async def _live(self):
+        try:
+            await self.streams.run()
+        finally:
+            if self.streams.alive:
+                self.watcher.faults.append("run() ended before its connections")
 
     def on_stream(self, stream):
         """A connection arrives."""

@@ -1,8 +1,10 @@
-"""The shell of the core, and the only module that awaits: dial, accept, pump, on both interpreters.
+"""The shell of the core, and the only module that awaits: dial, accept, pump, on both
+interpreters.
 
-One task a connection reads; once the link is open a second one writes. tick(), a few times a second, closes what is
-overdue and dials who is due. All decisions are made elsewhere: handshake and frames in link.py, whom to accept and when
-to dial in manual.py, what to do with a frame in gossip.py, who makes room in admission.py.
+One task a connection reads; once the link is open a second one writes. tick(), a few times a
+second, closes what is overdue and dials who is due. All decisions are made elsewhere: handshake
+and frames in link.py, whom to accept and when to dial in manual.py, what to do with a frame in
+gossip.py, who makes room in admission.py.
 
 The node hands in its parts, runs run() as a task, and passes accepted connections to on_stream().
 """
@@ -44,12 +46,13 @@ from shimlet.reasons import (
     TOO_MANY_HALF_OPEN,
 )
 from shimlet.ticks import after, since
+from shimlet.wire import const
 
-RESOLVE_TIMEOUT_MS = 5000
-CONNECT_TIMEOUT_MS = 5000
-SEND_TIMEOUT_MS = 10_000  # for one frame: existing nodes give a whole frame body 4 s
-TICK_MS = 200
-EVENTS_A_TURN = 32  # frames and reads of one link before others get a turn
+_RESOLVE_TIMEOUT_MS = const(5000)
+_CONNECT_TIMEOUT_MS = const(5000)
+_SEND_TIMEOUT_MS = const(10_000)  # for one frame: existing nodes give a whole frame body 4 s
+_TICK_MS = const(200)
+_EVENTS_A_TURN = const(32)  # frames and reads of one link before others get a turn
 
 
 class Limits:
@@ -59,11 +62,11 @@ class Limits:
         self.half_open = 64  # connections without a finished handshake
         self.frame_bytes = MAX_FRAME  # larger frames are passed over
         self.outbox_bytes = 1024 * 1024  # queued for one neighbor
-        self.tick_ms = TICK_MS
+        self.tick_ms = _TICK_MS
 
 
 class Connection(Neighbor):
-    """One TCP connection from accept or dial to its end, with its tasks and what tick() watches."""
+    """One TCP connection from accept or dial to its end, and what tick() watches."""
 
     def __init__(self, link: Link, outbox: Outbox) -> None:
         super().__init__(outbox)
@@ -80,15 +83,15 @@ class Connection(Neighbor):
         self.ready = asyncio.Event()  # something is in the outbox
 
     def send(self, packet_type: int, content: bytes) -> bool:
-        """Queue a packet and wake the writer; False when the outbox is full or the link is ending."""
-        queued = not self.reason and self.outbox.push(packet_type, content)
+        """Queue a packet and wake the writer; False when the outbox is full."""
+        queued = self.outbox.push(packet_type, content)
         if queued:
             self.ready.set()
         return queued
 
 
 class Streams:
-    """All connections of a node. `links`: the one live connection of each identity, by public key."""
+    """All connections of a node. `links`: the one live connection of each identity."""
 
     def __init__(
         self,
@@ -136,7 +139,9 @@ class Streams:
             await self.net.sleep_ms(10)
 
     def add(self, public_key: bytes, address: str) -> int:
-        """List a peer, or give a listed one a new address, which is dialled at once. 0 or a reason."""
+        """List a peer, or give a listed one a new address, which is dialled at once. 0 or a
+        reason.
+        """
         reason = self.manual.add(public_key, address, self.net.now())
         peer = self.manual.known_peers.get(public_key)
         if not reason and peer is not None and peer.redial and public_key in self.dials:
@@ -196,7 +201,7 @@ class Streams:
         connection.link.outbound = True
         self.manual.dial_started(peer)
         self.dials[peer.public_key] = connection
-        self._allow(connection, RESOLVE_TIMEOUT_MS, NAME_TIMEOUT)
+        self._allow(connection, _RESOLVE_TIMEOUT_MS, NAME_TIMEOUT)
         self._start(connection)
 
     def _allow(self, connection: Connection, duration_ms: int, late_reason: int) -> None:
@@ -216,7 +221,7 @@ class Streams:
         to = format_address(ip, port).encode()
         timestamp = peer.next_timestamp(self.net.unix_time())
         request = link.request(peer.public_key, to, timestamp, self.net.now())
-        self._allow(connection, CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT)
+        self._allow(connection, _CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT)
         connection.stream = stream = await self.net.connect(ip, port)
         await stream.send(request)
         connection.late_reason = 0
@@ -261,7 +266,7 @@ class Streams:
         turns = 0
         while not connection.reason:
             turns += 1
-            if turns % EVENTS_A_TURN == 0:
+            if turns % _EVENTS_A_TURN == 0:
                 await self.net.sleep_ms(0)  # reading need not wait while bytes pour in
             event = link.next_event(self.net.now(), self.net.unix_time())
             if event == NEED_DATA:
@@ -364,7 +369,7 @@ class Streams:
     # The end of one connection
 
     def _close(self, connection: Connection, reason: int) -> None:
-        """End a connection for this reason, unless it is ending already. Its own task cleans up."""
+        """End a connection for this reason, unless it ends already. Its own task cleans up."""
         if connection.reason:
             return
         connection.reason = reason
@@ -423,7 +428,9 @@ class Streams:
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
         self.watcher.refused(link.source, link.claimed_key, reason)
         unix_time = self.net.unix_time()
-        if link.peer_key and self.manual.refused(link.peer_key, reason, link.source, now, unix_time):
+        if link.peer_key and self.manual.refused(
+            link.peer_key, reason, link.source, now, unix_time
+        ):
             self.watcher.pending(link.peer_key, link.source)
 
     # Time
@@ -446,7 +453,7 @@ class Streams:
     def _overdue(self, connection: Connection, now: int) -> int:
         if connection.late_reason:
             return connection.late_reason if since(now, connection.deadline) > 0 else 0
-        if connection.sending_since >= 0:
-            if since(now, connection.sending_since) > SEND_TIMEOUT_MS:
-                return SEND_STUCK
+        sending_since = connection.sending_since
+        if sending_since >= 0 and since(now, sending_since) > _SEND_TIMEOUT_MS:
+            return SEND_STUCK
         return connection.link.overdue(now)

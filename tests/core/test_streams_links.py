@@ -294,6 +294,41 @@ def test_removing_a_peer_closes_its_link_at_once_without_a_word():
     play(test)
 
 
+def test_peer_may_be_removed_listed_and_dialled_again_in_one_turn_of_the_loop():
+    async def test(world):
+        answerer = Answerer(world, "10.0.0.2:14666")
+        node = PretendNode(world, LOW, "10.0.0.1")
+        peer = node.lists(HIGH, "10.0.0.2:14666")
+        await world.run(300)
+        node.streams.remove(HIGH.public_key)
+        peer = node.lists(HIGH, "10.0.0.2:14666")
+        node.streams.tick()
+        await world.run(0)
+        assert peer.state(True) == "dialling" and len(answerer.ends) == 2
+        assert node.streams.dials[HIGH.public_key].peer is peer
+        assert answerer.ends[0].ended
+        answerer.answer()
+        await world.run(0)
+        assert peer.state(True) == "connected"
+
+    play(test)
+
+
+def test_one_buffer_serves_one_link_after_the_other():
+    async def test(world):
+        node, _ = waiter(world)
+        buffers = []
+        for age in range(3):
+            caller = Caller(world, node, age=age)
+            await world.run(0)
+            buffers.append(node.streams.links[LOW.public_key].link.buf)
+            caller.end.hang_up()
+            await world.run(0)
+        assert buffers[0] is buffers[1] is buffers[2]
+
+    play(test)
+
+
 def test_frames_behind_a_removal_are_not_delivered():
     async def test(world):
         node, _ = waiter(world)
@@ -344,7 +379,7 @@ def test_node_that_stops_closes_links_and_half_open_connections():
         just_now = Caller(world, node)
         node.task.cancel()
         await world.settle()
-        late = Caller(world, node)
+        late = Caller(world, node, silent=True)
         await world.run(100)
         assert node.task.done()
         assert all(caller.end.ended for caller in (linked, silent, just_now, late))
