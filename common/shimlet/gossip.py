@@ -1,13 +1,14 @@
 """Gossip over open links: the two packets, message ids, what was seen before, and what is relayed.
 
-A frame is 4 bytes of big-endian length, a packet type and a protobuf message: Message {1 data} or MessageRequest
-{1 id} (protocol.md, "TCP: handshake, then gossip"). For us a message is opaque bytes and its id is their BLAKE2b-256.
-Decoding and the frame header allocate nothing; a message that is new is copied once, out of the link's buffer.
+A frame is 4 bytes of big-endian length, a packet type and a protobuf message: Message {1 data} or
+MessageRequest {1 id} (protocol.md, "TCP: handshake, then gossip"). For us a message is opaque
+bytes and its id is their BLAKE2b-256. Decoding and the frame header allocate nothing; a message
+that is new is copied once, out of the link's buffer.
 """
 
 from shimlet.identity import Identity
 from shimlet.outbox import Outbox
-from shimlet.recent import Recent
+from shimlet.recent import seen_ring
 from shimlet.wire import Reader, const
 
 MESSAGE = 20
@@ -15,14 +16,17 @@ MESSAGE_REQUEST = 21
 KEEP_ALIVE = 0  # a frame of length 0; existing nodes ignore it
 
 ID_LENGTH = 32
-MAX_MESSAGE = 65 * 1024 - 5  # what fits into the largest frame: packet type, tag and 3 bytes of length
+# what fits into the largest frame: packet type, tag and 3 bytes of length
+MAX_MESSAGE = 65 * 1024 - 5
 MAX_FRAME_HEADER = 12
 
 _TAG_CONTENT = const(1 << 3 | 2)  # field 1 of both messages
 
 
 def frame_header(out: bytearray, packet_type: int, length: int) -> int:
-    """Write to `out` all of a frame that stands before `length` bytes of content; how many bytes that is."""
+    """Write to `out` all of a frame that stands before `length` bytes of content; how many bytes
+    that is.
+    """
     if packet_type == KEEP_ALIVE:
         out[0] = out[1] = out[2] = out[3] = 0
         return 4
@@ -76,7 +80,9 @@ class Content:
 
 
 class Store:
-    """Where messages are kept to answer requests. A board keeps the last few; the host brings a database."""
+    """Where messages are kept to answer requests. A board keeps the last few; the host brings a
+    database.
+    """
 
     def put(self, message_id: bytes, data: bytes, source: bytes) -> None:
         """Keep a new message; `source` is the neighbor's key, b"" for our own."""
@@ -96,24 +102,26 @@ class Neighbor:
         self.messages_in = self.messages_out = self.duplicates = self.ignored = 0
 
     def send(self, packet_type: int, content: bytes) -> bool:
-        """Queue a packet; False when the outbox is full. The shell overrides this to wake its writer."""
+        """Queue a packet; False when the outbox is full. The shell overrides this to wake its
+        writer.
+        """
         return self.outbox.push(packet_type, content)
 
 
 class Gossip:
-    """Takes frames of neighbors, tells new messages apart from known ones, answers requests, relays."""
+    """Takes frames of neighbors, tells new messages apart from known ones, answers requests,
+    relays.
+    """
 
     def __init__(self, identity: Identity, store: Store, seen_capacity: int, relays: bool) -> None:
         self.relays = relays
         self.last_id = b""  # of the message that on_frame or publish handled last
         self._identity = identity
         self._store = store
-        self._seen = Recent(seen_capacity)
+        self._seen = seen_ring(seen_capacity)
         self._content = Content()
 
-    def on_frame(
-        self, neighbor: Neighbor, buf: bytearray, at: int, length: int
-    ) -> "bytes | None":
+    def on_frame(self, neighbor: Neighbor, buf: bytearray, at: int, length: int) -> "bytes | None":
         """Handle one frame; the message in it if it is new to us, else None."""
         content = self._content
         packet_type = content.decode(buf, at, length)

@@ -1,7 +1,8 @@
 """HandshakeRequest and HandshakeResponse: encode, decode and validate, three functions a message.
 
-Encoding and decoding work in place and allocate nothing; validating asks the node's Rules, which know the profile, our
-own addresses and what was accepted lately. Called by link.py (protocol.md, "TCP: handshake, then gossip").
+Encoding and decoding work in place and allocate nothing; validating asks the node's Rules, which
+know the profile, our own addresses and what was accepted lately. Called by link.py (protocol.md,
+"TCP: handshake, then gossip").
 """
 
 from hashlib import sha256
@@ -19,12 +20,13 @@ from shimlet.recent import Recent
 from shimlet.ticks import since
 from shimlet.wire import Reader, Writer, const
 
-VERSION = 0  # the handshake's own, independent of Ping's
+_VERSION = const(0)  # the handshake's own, independent of Ping's
 
 EXPIRATION_S = 20  # a request this old or older is expired
-MAX_AHEAD_S = 20  # a request further in the future than this is refused
+_MAX_AHEAD_S = const(20)  # a request further in the future than this is refused
 
-# An existing node dials again 0.5 s after a failure, with the same bytes if the second has not changed.
+# An existing node dials again 0.5 s after a failure, with the same bytes if the second has not
+# changed.
 RETRY_MS = 2000
 
 _TAG_VERSION = const(1 << 3)
@@ -58,7 +60,8 @@ class Request:
     def _field(self, reader: Reader) -> None:
         tag = reader.tag()
         if tag == _TAG_VERSION:
-            # A uint32: bits above 31 do not count, and of the rest we only ask whether they are our version.
+            # A uint32: bits above 31 do not count, and of the rest we only ask whether they are
+            # our version.
             self.version = reader.varint() | (reader.high & 15)
         elif tag == _TAG_TO:
             self.to_at = reader.text()
@@ -77,7 +80,9 @@ class Request:
 
 
 def encode_request(writer: Writer, to: bytes, time_low: int, time_high: int) -> None:
-    """Write a request to `to` (numeric "ip:port") issued at the unix time time_high * 2**28 + time_low."""
+    """Write a request to `to` (numeric "ip:port") issued at the unix time time_high * 2**28 +
+    time_low.
+    """
     writer.field(_TAG_TO, to)
     if time_low or time_high:
         writer.varint(_TAG_TIMESTAMP)
@@ -120,8 +125,9 @@ def validate_response(buf: bytearray, hash_at: int, req_hash: bytes) -> int:
 class Rules:
     """What this node demands of a request, and its memory of the accepted ones.
 
-    `check_to` and `allow_retry` are the two named switches between the profiles `spec` and `goshimmer`. `addresses`:
-    the "ip:port" texts, as bytes, under which others may know us, beside the socket's own.
+    `check_to` and `allow_retry` are the two named switches between the profiles `spec` and
+    `goshimmer`. `addresses`: the "ip:port" texts, as bytes, under which others may know us, beside
+    the socket's own.
     """
 
     def __init__(self, profile: str, addresses: list[bytes], replay_capacity: int) -> None:
@@ -134,12 +140,12 @@ class Rules:
         self, request: Request, buf: bytearray, local: bytes, unix_time: int
     ) -> int:
         """0 or a reason. `local` is the socket's own "ip:port", b"" where it cannot be read."""
-        if request.version != VERSION:
+        if request.version != _VERSION:
             return WRONG_VERSION
         age_s = unix_time - request.timestamp()
         if age_s >= EXPIRATION_S:
             return EXPIRED
-        if age_s < -MAX_AHEAD_S:
+        if age_s < -_MAX_AHEAD_S:
             return IN_THE_FUTURE
         to = bytes(buf[request.to_at : request.to_at + request.to_length])
         return WRONG_ADDRESS if self.check_to and not self._is_ours(to, local) else 0
@@ -150,7 +156,7 @@ class Rules:
         return to == local or to in self.addresses
 
     def is_replay(self, digest: bytes, source: str, now: int, unix_time: int) -> int:
-        """0, or REPLAYED for a request (its digest) that was accepted before and is still fresh."""
+        """0, or REPLAYED for a request (its digest) that was accepted and is still fresh."""
         entry = self._accepted.get(digest)
         if not isinstance(entry, tuple) or unix_time > entry[0]:
             return 0
@@ -159,7 +165,7 @@ class Rules:
         return REPLAYED
 
     def remember(self, digest: bytes, timestamp: int, source: str, now: int) -> None:
-        """Note an accepted request until it expires; a retry does not extend the time for retries."""
+        """Note an accepted request until it expires; a retry does not prolong it."""
         if digest not in self._accepted:
             self._accepted.put(digest, (timestamp + EXPIRATION_S, source, now))
 

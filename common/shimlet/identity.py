@@ -1,8 +1,8 @@
 """Who a node is: an Ed25519 key pair, its node ID, and the text forms of keys and addresses.
 
-Each end subclasses Identity with its own crypto (PyNaCl on the host, shimlet_crypto on a board). The text functions
-serve configs, web API and status lines; their errors are ValueErrors with a sentence, because the text comes from our
-own operator, not from the network.
+Each end subclasses Identity with its own crypto (PyNaCl on the host, shimlet_crypto on a board).
+The text functions serve configs, web API and status lines; their errors are ValueErrors with a
+sentence, because the text comes from our own operator, not from the network.
 """
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"  # base58, Bitcoin's
@@ -10,7 +10,7 @@ _MAX_BASE58 = 128  # characters; the work grows with the square of the length, a
 
 
 class Identity:
-    """The key pair of this node. `public_key`: 32 bytes; `node_id`: BLAKE2b-256 of it, 32 bytes."""
+    """The key pair of this node. `node_id`: BLAKE2b-256 of `public_key`, 32 bytes each."""
 
     def __init__(self, public_key: bytes) -> None:
         self.public_key = public_key
@@ -23,7 +23,9 @@ class Identity:
     def verify(
         self, buf: bytearray, key_at: int, start: int, length: int, signature_at: int
     ) -> bool:
-        """Whether the signature of buf[start:start+length] by the key at `key_at` holds; all in one buffer."""
+        """Whether the signature of buf[start:start+length] by the key at `key_at` holds; all in
+        one buffer.
+        """
         raise NotImplementedError
 
     def blake2b(self, data: bytes) -> bytes:

@@ -1,17 +1,21 @@
 """One TCP link without I/O: a handshake first, then gossip frames.
 
-In go received bytes and the time, out come events: small ints that the shell (streams.py) acts upon. The shell reads
-into `view[end:]`, calls received(n), then next_event() until NEED_DATA:
+In go received bytes and the time, out come events: small ints that the shell (streams.py) acts
+upon. The shell reads into `view[end:]`, calls received(n), then next_event() until NEED_DATA:
 
     NEED_DATA    read more
-    REQUESTED    (accepting side) a valid request of `peer_key`: call accept() and send the result, or close
+    REQUESTED    (accepting side) a valid request of `peer_key`: call accept() and send the result,
+                 or close
     ESTABLISHED  (dialling side) the right peer answered our request
-    FRAME        buf[frame_at:frame_at+frame_length] holds packet type and message until the next call
-    EMPTY        a frame of length 0, with nothing to do: one event each, so that no flood of them keeps the caller
+    FRAME        buf[frame_at:frame_at+frame_length] holds packet type and message until the next
+                 call
+    EMPTY        a frame of length 0, with nothing to do: one event each, so that no flood of them
+                 keeps the caller
     negative     close the connection for this reason
 
-Once the link is open, the loop received / next_event allocates nothing. A frame larger than the buffer is passed over
-without being stored and counted in `frames_skipped`. Bytes behind the handshake are the first frame bytes.
+Once the link is open, the loop received / next_event allocates nothing. A frame larger than the
+buffer is passed over without being stored and counted in `frames_skipped`. Bytes behind the
+handshake are the first frame bytes.
 """
 
 from shimlet.handshake import (
@@ -55,12 +59,13 @@ FRAME_HEADER = 4
 # One handshake packet, and room for what an eager peer sends behind it.
 HANDSHAKE_BUFFER = 2 * MAX_HANDSHAKE_PACKET
 
-REQUEST_TIMEOUT_MS = 2000  # for the accepting side: existing nodes send at once
+_REQUEST_TIMEOUT_MS = const(2000)  # for the accepting side: existing nodes send at once
 RESPONSE_TIMEOUT_MS = 5000  # for the dialling side: boards are slow
-BODY_TIMEOUT_MS = 4000
-KEEP_ALIVE_MS = 30_000  # after this long without sending, a frame of length 0 goes out
-SILENCE_MS = 100_000  # three keep-alives missed, from a peer that has ever sent one
-QUIET_MS = 100  # an existing dialler reads once: no frame of ours may share a segment with our response
+_BODY_TIMEOUT_MS = const(4000)
+_KEEP_ALIVE_MS = const(30_000)  # after this long without sending, a frame of length 0 goes out
+_SILENCE_MS = const(100_000)  # three keep-alives missed, from a peer that has ever sent one
+# an existing dialler reads once: no frame of ours may share a segment with our response
+_QUIET_MS = const(100)
 
 _REQUESTING = const(1)  # the dialling side, until the response is there
 _AWAITING = const(2)  # the accepting side, until the request is there
@@ -106,7 +111,9 @@ class Link:
     # Dialling
 
     def request(self, peer_key: bytes, to: bytes, timestamp: int, now: int) -> bytes:
-        """The signed request to the peer at `to` (numeric "ip:port"), to be sent in one piece at once."""
+        """The signed request to the peer at `to` (numeric "ip:port"), to be sent in one piece at
+        once.
+        """
         self.outbound = True
         self.peer_key = peer_key
         self._state = _REQUESTING
@@ -123,7 +130,9 @@ class Link:
         return bytes(writer.buf[start : writer.pos])
 
     def connected(self, now: int) -> None:
-        """Our request or response is sent: now begins the time for the response, or for the first frame of ours."""
+        """Our request or response is sent: now begins the time for the response, or for the first
+        frame of ours.
+        """
         self._since = self.opened = self.last_sent = now
 
     # Receiving
@@ -198,6 +207,7 @@ class Link:
     def _open(self, now: int) -> None:
         self._state = _OPEN
         self._since = self.opened = self.last_sent = now
+        self._req_hash = self._digest = b""  # done with: 100 bytes of a board's heap
 
     # Frames
 
@@ -277,12 +287,12 @@ class Link:
         """A reason to close because something took too long, else 0. Asked by the shell's tick."""
         elapsed = since(now, self._since)
         if self._state == _AWAITING:
-            return REQUEST_TIMEOUT if elapsed > REQUEST_TIMEOUT_MS else 0
+            return REQUEST_TIMEOUT if elapsed > _REQUEST_TIMEOUT_MS else 0
         if self._state == _REQUESTING:
             return RESPONSE_TIMEOUT if elapsed > RESPONSE_TIMEOUT_MS else 0
-        if self._body_open and elapsed > BODY_TIMEOUT_MS:
+        if self._body_open and elapsed > _BODY_TIMEOUT_MS:
             return BODY_TIMEOUT
-        if self._peer_keeps_alive and since(now, self.last_received) > SILENCE_MS:
+        if self._peer_keeps_alive and since(now, self.last_received) > _SILENCE_MS:
             return SILENT
         return 0
 
@@ -292,11 +302,13 @@ class Link:
 
     def keep_alive_due(self, now: int) -> bool:
         """Whether a frame of length 0 must go out, because nothing else did for a while."""
-        return self._state == _OPEN and since(now, self.last_sent) >= KEEP_ALIVE_MS
+        return self._state == _OPEN and since(now, self.last_sent) >= _KEEP_ALIVE_MS
 
     def quiet_ms(self, now: int) -> int:
-        """How long the accepting side must still hold its first frame back: 0 once a frame has arrived."""
+        """How long the accepting side must still hold its first frame back: 0 once a frame has
+        arrived.
+        """
         heard = self.frames_received or self.frames_skipped or self._peer_keeps_alive
-        if heard or since(now, self.opened) >= QUIET_MS:
+        if heard or since(now, self.opened) >= _QUIET_MS:
             self._quiet = False  # for good: `opened` may lie days back
-        return QUIET_MS - since(now, self.opened) if self._quiet else 0
+        return _QUIET_MS - since(now, self.opened) if self._quiet else 0

@@ -1,9 +1,11 @@
-"""Manual peering: the known peers, who dials whom, who is due for a reconnect, and why a peer is not connected.
+"""Manual peering: the known peers, who dials whom, who is due for a reconnect, and why a peer is
+not connected.
 
-A known peer is a public key and an address as the operator typed it. The smaller public key, byte by byte, dials (the
-peer is then a chosen, outbound neighbor); the larger one waits. Both ends run this same file. In go the operator's
-changes and what happened to connections, each with the time; out come the peers due for a dial and a state for every
-peer at every moment. Called by streams.py (protocol.md, "Manual peering").
+A known peer is a public key and an address as the operator typed it. The smaller public key, byte
+by byte, dials (the peer is then a chosen, outbound neighbor); the larger one waits. Both ends run
+this same file. In go the operator's changes and what happened to connections, each with the time;
+out come the peers due for a dial and a state for every peer at every moment. Called by streams.py
+(protocol.md, "Manual peering").
 """
 
 from shimlet.pending import MAX_PENDING, PendingPeers
@@ -16,6 +18,7 @@ from shimlet.reasons import (
     WRONG_DIRECTION,
 )
 from shimlet.ticks import after, since
+from shimlet.wire import const
 
 CONNECTED = "connected"
 DIALLING = "dialling"
@@ -24,12 +27,14 @@ BACKING_OFF = "backing-off"  # we dial them, at next_attempt
 CLOCK_UNSET = "clock-not-set"
 STATES = (CONNECTED, DIALLING, WAITING, BACKING_OFF, CLOCK_UNSET)
 
-RECONNECT_INTERVAL_MS = 5000
-MAX_DOUBLINGS = 20  # of the interval, before max_backoff_ms caps it; keeps the shift small
+_RECONNECT_INTERVAL_MS = const(5000)
+_MAX_DOUBLINGS = const(20)  # of the interval, before max_backoff_ms caps it; keeps the shift small
 
 
 class KnownPeer:
-    """One peer of the operator's list. `last_connected`: unix seconds, 0 for never; `next_attempt`: ticks in ms."""
+    """One peer of the operator's list. `last_connected`: unix seconds, 0 for never;
+    `next_attempt`: ticks in ms.
+    """
 
     def __init__(self, public_key: bytes, address: str, outbound: bool) -> None:
         self.public_key = public_key
@@ -55,7 +60,9 @@ class KnownPeer:
         return DIALLING if self.dialling else BACKING_OFF
 
     def next_timestamp(self, unix_time: int) -> int:
-        """A unix time for a new request: now, or a second later than the last, which a replay check would refuse."""
+        """A unix time for a new request: now, or a second later than the last, which a replay
+        check would refuse.
+        """
         if self.last_timestamp - 10 < unix_time <= self.last_timestamp:
             unix_time = self.last_timestamp + 1
         self.last_timestamp = unix_time
@@ -63,13 +70,15 @@ class KnownPeer:
 
 
 class ManualPeering:
-    """The list of known peers, at most `max_known`. `random_byte` (0..255) serves only the jitter of reconnects."""
+    """The list of known peers, at most `max_known`. `random_byte` (0..255) serves only the jitter
+    of reconnects.
+    """
 
     def __init__(self, public_key: bytes, max_known: int, max_pending: int = MAX_PENDING) -> None:
         self.public_key = public_key
         self.max_known = max_known
-        self.reconnect_interval_ms = RECONNECT_INTERVAL_MS
-        self.max_backoff_ms = RECONNECT_INTERVAL_MS
+        self.reconnect_interval_ms = _RECONNECT_INTERVAL_MS
+        self.max_backoff_ms = _RECONNECT_INTERVAL_MS
         self.known_peers: dict[bytes, KnownPeer] = {}
         self.pending = PendingPeers(max_pending)
         self._last_timestamp = 0  # the latest that any removed peer was sent
@@ -117,7 +126,7 @@ class ManualPeering:
     # Callers
 
     def accepts(self, public_key: bytes) -> int:
-        """0 if we wait for this authenticated caller, else the reason to close without an answer."""
+        """0 if we wait for this authenticated caller, else the reason to close unanswered."""
         if public_key == self.public_key:
             return OWN_KEY
         peer = self.known_peers.get(public_key)
@@ -137,7 +146,8 @@ class ManualPeering:
         return None
 
     def _must_wait(self, peer: KnownPeer, now: int) -> bool:
-        # A moment further ahead than any wait is one long past: the clock wrapped while ours was not set.
+        # A moment further ahead than any wait is one long past: the clock wrapped while ours was
+        # not set.
         longest_ms = 2 * max(self.max_backoff_ms, self.reconnect_interval_ms)
         return 0 < since(peer.next_attempt, now) <= longest_ms
 
@@ -147,10 +157,12 @@ class ManualPeering:
         peer.redial = False
 
     def failed(self, peer: KnownPeer, reason: int, now: int, random_byte: int) -> None:
-        """A dial led to no link: try again after the interval, doubled for each failure up to max_backoff_ms."""
+        """A dial led to no link: try again after the interval, doubled for each failure up to
+        max_backoff_ms.
+        """
         peer.dialling = False
         if not peer.redial:  # else it says nothing about the new address
-            wait_ms = self.reconnect_interval_ms << min(peer.failures, MAX_DOUBLINGS)
+            wait_ms = self.reconnect_interval_ms << min(peer.failures, _MAX_DOUBLINGS)
             cap_ms = max(self.max_backoff_ms, self.reconnect_interval_ms)
             peer.next_attempt = after(now, jittered(min(wait_ms, cap_ms), random_byte))
             peer.failures += 1
@@ -173,8 +185,11 @@ class ManualPeering:
         if not peer.redial and not peer.dialling:
             peer.next_attempt = after(now, jittered(self.reconnect_interval_ms, random_byte))
 
-    def refused(self, public_key: bytes, reason: int, source: str, now: int, unix_time: int) -> bool:
-        """An authenticated caller was refused: the listed peer shows why, an unlisted one becomes pending.
+    def refused(
+        self, public_key: bytes, reason: int, source: str, now: int, unix_time: int
+    ) -> bool:
+        """An authenticated caller was refused: the listed peer shows why, an unlisted one becomes
+        pending.
 
         True when the caller is a new pending peer.
         """
@@ -187,5 +202,7 @@ class ManualPeering:
 
 
 def jittered(interval_ms: int, random_byte: int) -> int:
-    """`interval_ms` plus or minus up to one eighth, so that nodes that failed together do not retry together."""
+    """`interval_ms` plus or minus up to one eighth, so that nodes that failed together do not
+    retry together.
+    """
     return interval_ms - interval_ms // 8 + (interval_ms // 4) * random_byte // 255

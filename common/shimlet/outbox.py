@@ -1,7 +1,8 @@
 """What waits to be sent to one neighbor: a queue bounded in bytes.
 
-Entries are (packet type, content): the content is the message itself, shared between all neighbors and never copied;
-the frame's header is written when its turn comes (gossip.frame_header). What does not fit is dropped and counted.
+Entries are (packet type, content): the content is the message itself, shared between all neighbors
+and never copied; the frame's header is written when its turn comes (gossip.frame_header). What
+does not fit is dropped and counted.
 """
 
 from shimlet.wire import const

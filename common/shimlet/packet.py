@@ -1,9 +1,10 @@
 """The signed packet: `data`, the public key it is signed with and the signature over `data`.
 
-parse() finds the three in received bytes and says how far the packet reaches; verify() checks the signature in place;
-seal() makes a packet around data that was written behind HEADROOM bytes. Called by link.py for the TCP handshake, where
-no length stands in front: the packet is complete once fields 2, 3 and 4 have all been read, and what follows belongs to
-the stream (protocol.md, "Signed packet").
+parse() finds the three in received bytes and says how far the packet reaches; verify() checks the
+signature in place; seal() makes a packet around data that was written behind HEADROOM bytes.
+Called by link.py for the TCP handshake, where no length stands in front: the packet is complete
+once fields 2, 3 and 4 have all been read, and what follows belongs to the stream (protocol.md,
+"Signed packet").
 """
 
 from shimlet.identity import Identity
@@ -13,7 +14,8 @@ from shimlet.wire import Reader, Writer, const
 NEED_DATA = 0
 MAX_HANDSHAKE_PACKET = 256  # existing nodes read a handshake with one read of this size
 
-# The tag and length of `data` go right-aligned in front of it: two bytes below 128 bytes of data, else three.
+# The tag and length of `data` go right-aligned in front of it: two bytes below 128 bytes of data,
+# else three.
 HEADROOM = 3
 # Behind data: tag, length and content of the key and of the signature.
 _TRAILER = const(2 + 32 + 2 + 64)
@@ -63,16 +65,15 @@ class Packet:
 
     def verify(self, identity: Identity, buf: bytearray) -> bool:
         """Whether the signature in `buf` is that of the key in `buf` over the data in `buf`."""
-        return identity.verify(
-            buf, self.key_at, self.data_at, self.data_length, self.signature_at
-        )
+        return identity.verify(buf, self.key_at, self.data_at, self.data_length, self.signature_at)
 
 
 def seal(identity: Identity, writer: Writer, data_at: int) -> int:
-    """Sign the data that `writer` wrote from `data_at` (>= HEADROOM) on; the offset at which the packet starts.
+    """Sign the data that `writer` wrote from `data_at` (>= HEADROOM) on; the offset at which the
+    packet starts.
 
-    Behind the data follow key and signature; writer.pos is the packet's end and writer.ok tells whether it fitted.
-    Apart from the signature itself nothing is allocated.
+    Behind the data follow key and signature; writer.pos is the packet's end and writer.ok tells
+    whether it fitted. Apart from the signature itself nothing is allocated.
     """
     length = writer.pos - data_at
     writer.field(_TAG_PUBLIC_KEY, identity.public_key)

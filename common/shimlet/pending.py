@@ -1,15 +1,18 @@
-"""Pending peers: authenticated callers whose key nobody listed, remembered so that the operator can accept them.
+"""Pending peers: authenticated callers whose key nobody listed, remembered so that the operator
+can accept them.
 
-Bounded twice: at most `capacity` are kept (admission.py decides who goes), and new ones enter at most once a second with
-a burst of RATE_BURST, because a key costs a stranger nothing. Called by manual.py.
+Bounded twice: at most `capacity` are kept (admission.py decides who goes), and new ones enter at
+most once a second with a burst of RATE_BURST, because a key costs a stranger nothing. Called by
+manual.py.
 """
 
 from shimlet.admission import crowded_out
 from shimlet.ticks import since
+from shimlet.wire import const
 
 MAX_PENDING = 32  # more than an operator reads; a board keeps fewer
 RATE_BURST = 8
-RATE_INTERVAL_MS = 1000
+_RATE_INTERVAL_MS = const(1000)
 
 
 class PendingPeer:
@@ -51,7 +54,7 @@ class PendingPeers:
         self.peers = [peer for peer in self.peers if peer.public_key != public_key]
 
     def _take_token(self, now: int) -> bool:
-        earned = since(now, self._refilled) // RATE_INTERVAL_MS
+        earned = since(now, self._refilled) // _RATE_INTERVAL_MS
         if earned:
             # A negative count only means that nobody called for six days: the bucket is full then.
             self._tokens = RATE_BURST if earned < 0 else min(RATE_BURST, self._tokens + earned)

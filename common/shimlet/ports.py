@@ -1,7 +1,7 @@
 """What each end brings to the shell: a Net with its Streams, and a Watcher that hears the news.
 
-The host's are made of sockets and asyncio (shimlet_host/net.py), the board's of MicroPython's asyncio
-(shimlet_light/net.py), the tests' of a pretend wire. streams.py calls them.
+The host's are made of sockets and asyncio (shimlet_host/net.py), the board's of MicroPython's
+asyncio (shimlet_light/net.py), the tests' of a pretend wire. streams.py calls them.
 """
 
 
@@ -56,12 +56,15 @@ class Net:
         raise NotImplementedError
 
     def reason(self, error: OSError, default: int) -> int:
-        """The reason code that says what `error` means; `default` for an error without a meaning of its own."""
+        """The reason code that says what `error` means; `default` for an error without a meaning
+        of its own.
+        """
         raise NotImplementedError
 
 
 class Watcher:
-    """Hears what happens to links and messages. Methods must not block; the default is not to care.
+    """Hears what happens to links and messages. Methods must not block; the default is not to
+    care.
 
     Keys are 32 raw bytes, `source` is a remote IP, reasons are codes of reasons.py.
     """

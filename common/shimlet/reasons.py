@@ -1,10 +1,12 @@
 """Why a packet, a handshake, a link or a request was refused: one negative integer each.
 
-Every layer of the core answers with these instead of raising: the remote side's mistakes are values. Their names
-and sentences for people are in sentences.py, which a board loads only when somebody asks. 0 means "nothing wrong".
+Every layer of the core answers with these instead of raising: the remote side's mistakes are
+values. Their names and sentences for people are in sentences.py, which a board loads only when
+somebody asks. 0 means "nothing wrong".
 """
 
-# What arrived is not what the protocol allows (protocol.md, "Signed packet" and "TCP: handshake, then gossip").
+# What arrived is not what the protocol allows (protocol.md, "Signed packet" and "TCP: handshake,
+# then gossip").
 BAD_PACKET = -1
 PACKET_TOO_LARGE = -2
 BAD_SIGNATURE = -3

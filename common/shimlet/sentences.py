@@ -1,7 +1,7 @@
 """The reasons of reasons.py in words: a kebab-case name for machines and a sentence for people.
 
-Called by whoever shows a status (the web API, the board's serial line, logs). Kept apart from the codes because the
-texts take some 4 KB of heap, which a board spends only when it is asked.
+Called by whoever shows a status (the web API, the board's serial line, logs). Kept apart from the
+codes because the texts take some 4 KB of heap, which a board spends only when it is asked.
 """
 
 from shimlet import reasons
@@ -53,7 +53,10 @@ _TEXTS = {
     reasons.BODY_TIMEOUT: ("body-timeout", "A frame was not complete 4 s after its header."),
     reasons.SILENT: ("silent", "Nothing, not even a keep-alive, came for 100 s."),
     reasons.SEND_STUCK: ("send-stuck", "The peer took nothing of what we sent for 10 s."),
-    reasons.NAME_NOT_FOUND: ("name-not-found", "The host name has no address: check its spelling."),
+    reasons.NAME_NOT_FOUND: (
+        "name-not-found",
+        "The host name has no address: check its spelling.",
+    ),
     reasons.CONNECTION_REFUSED: (
         "connection-refused",
         "Nothing listens at this address: is the peer running, and is this its gossip port?",

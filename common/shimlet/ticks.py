@@ -1,8 +1,8 @@
 """Two moments on a monotonic clock of milliseconds that wraps at 2**30, as MicroPython's does.
 
-`now` is everywhere in the core an int in 0..2**30-1 that the shell hands in; moments up to six days apart compare
-rightly. Nothing here, and no step on the way, is a big int on a 32-bit board: that is why a period is subtracted as two
-halves.
+`now` is everywhere in the core an int in 0..2**30-1 that the shell hands in; moments up to six
+days apart compare rightly. Nothing here, and no step on the way, is a big int on a 32-bit board:
+that is why a period is subtracted as two halves.
 """
 
 PERIOD_MS = 1 << 30

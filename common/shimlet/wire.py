@@ -1,11 +1,12 @@
 """Protobuf wire format in place: a Reader over received bytes and a Writer over a buffer of ours.
 
-In go a buffer and offsets, out come small ints and offsets into the same buffer: nothing is copied and nothing is
-allocated, also on a 32-bit board, where every int at or above 2**30 would be. A Reader never raises: an overrun or a
-malformed tag clears `ok`, and the caller looks once, at the end. Called by packet.py, handshake.py and gossip.py.
+In go a buffer and offsets, out come small ints and offsets into the same buffer: nothing is copied
+and nothing is allocated, also on a 32-bit board, where every int at or above 2**30 would be. A
+Reader never raises: an overrun or a malformed tag clears `ok`, and the caller looks once, at the
+end. Called by packet.py, handshake.py and gossip.py.
 
-Rules (protocol.md, "Encodings"): fields in any order, unknown ones skipped, the last occurrence of a scalar wins.
-Groups (wire types 3 and 4) are no part of proto3 and count as malformed.
+Rules (protocol.md, "Encodings"): fields in any order, unknown ones skipped, the last occurrence of
+a scalar wins. Groups (wire types 3 and 4) are no part of proto3 and count as malformed.
 """
 
 try:
@@ -45,14 +46,16 @@ _FIXED64 = const(1)
 _BYTES = const(2)
 _FIXED32 = const(5)
 
-# What tag() answers for a field number that none of our messages has: only its wire type matters, to skip it.
+# What tag() answers for a field number that none of our messages has: only its wire type matters,
+# to skip it.
 _FOREIGN_FIELD = const(0x0FFFFFF8)
 
 
 class Reader:
     """Reads varints, tags and byte fields from `buf[pos:end]`.
 
-    `ok` is False after an overrun (bytes missing) or a malformed field; `malformed` tells the two apart.
+    `ok` is False after an overrun (bytes missing) or a malformed field; `malformed` tells the two
+    apart.
     """
 
     def __init__(self) -> None:
@@ -104,7 +107,9 @@ class Reader:
         return self._overrun()
 
     def tag(self) -> int:
-        """The next field's tag (number * 8 + wire type); a field number of 2**25 or more reads as a foreign one."""
+        """The next field's tag (number * 8 + wire type); a field number of 2**25 or more reads as
+        a foreign one.
+        """
         tag = self.varint()
         if self.top or self.high > 15 or (self.ok and tag < 8 and not self.high):
             return self._refuse()
@@ -210,7 +215,9 @@ class Writer:
 
 
 def is_utf8(buf: bytearray, at: int, length: int) -> bool:
-    """Whether buf[at:at+length] is UTF-8 as protobuf demands: shortest form, no surrogates, at most U+10FFFF."""
+    """Whether buf[at:at+length] is UTF-8 as protobuf demands: shortest form, no surrogates, at
+    most U+10FFFF.
+    """
     end = at + length
     while at < end:
         first = buf[at]
