@@ -55,6 +55,7 @@ class Walk:
             await self.world.run(result)
         for node in self.nodes:
             hold_to_account(node)
+            del node.watcher.news[:-9]  # a board has little memory
 
     def list_peer(self):
         """A peer gets listed, at its own address or at one where something else is."""
