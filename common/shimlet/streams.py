@@ -324,9 +324,15 @@ class Streams:
         connection.writer = asyncio.create_task(self._write(connection))
         self.watcher.link_up(key, connection.link.outbound, connection.link.source)
 
+    def reserve(self, links: int) -> None:
+        """Make the frame buffers of so many links now, while memory is in one piece."""
+        while len(self._buffers) < links:
+            self._buffers.append(self._new_buffer())
+
     def _take_buffer(self) -> bytearray:
-        if self._buffers:
-            return self._buffers.pop()
+        return self._buffers.pop() if self._buffers else self._new_buffer()
+
+    def _new_buffer(self) -> bytearray:
         # What came behind the handshake must fit too.
         return bytearray(max(self.limits.frame_bytes + FRAME_HEADER, HANDSHAKE_BUFFER))
 

@@ -57,7 +57,7 @@ def load(path: str = SEED_FILE) -> BoardIdentity:
     damage = _damage(seed)
     if damage:
         raise IdentityError(
-            f"{path} {damage}. It is this board's identity, so nothing takes its place by itself: "
+            f"{path} {damage}. It is the board's identity, so nothing replaces it by itself: "
             "put back a copy of it, or delete it and the board is a new node with a new public key."
         )
     return BoardIdentity(seed)

@@ -25,6 +25,7 @@ from shimlet_light.store import LastMessages
 MAX_KNOWN = 8
 MAX_PENDING = 4
 HALF_OPEN = 4
+RESERVED_BUFFERS = 4  # one for each listed peer, but no more than that
 OUTBOX_BYTES = 4096
 MAX_MESSAGE = OUTBOX_BYTES - 12  # what fits into an empty outbox, header included
 SEEN_MESSAGES = 64
@@ -85,6 +86,7 @@ class LightNode(Watcher):
             if reason:
                 name = status.reason_name(reason)
                 self.settings.note(f"known peer {base58_encode(public_key)} is ignored: {name}.")
+        self.streams.reserve(min(len(self.manual.known_peers), RESERVED_BUFFERS))
 
     # For user code
 

@@ -27,6 +27,7 @@ def light_node(name, peers=(), port=0):
     settings.name = name
     settings.bind_host = "127.0.0.1"
     settings.bind_port = port or random_port()
+    settings.buffer_size = 512  # there may be three nodes in the memory of one board
     settings.reconnect_interval_ms = settings.max_backoff_ms = 200
     settings.known_peers = [(key, "127.0.0.1:%d" % port) for key, port in peers]
     node = LightNode(settings, NotEd25519(name.encode()))
