@@ -58,7 +58,7 @@ def load(path: str = SEED_FILE) -> BoardIdentity:
     if damage:
         raise IdentityError(
             f"{path} {damage}. It is the board's identity, so nothing replaces it by itself: "
-            "put back a copy of it, or delete it and the board is a new node with a new public key."
+            "put back a copy of it, or delete it, which makes the board a new node with a new key."
         )
     return BoardIdentity(seed)
 

@@ -143,7 +143,7 @@ async def run(folder: Path) -> int:
 
 
 def loaded_code() -> int:
-    """Heap that the modules alone take: on boards that have them frozen into flash nearly nothing."""
+    """Heap that the modules take: nearly nothing on boards that have them frozen into flash."""
     program = (
         "import gc, asyncio; gc.collect(); before = gc.mem_alloc()\n"
         "import shimlet_light.node, shimlet_light.identity\n"
