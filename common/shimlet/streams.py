@@ -124,10 +124,16 @@ class Streams:
         """Tick until cancelled, then close every connection."""
         try:
             while True:
-                self.tick()
+                self._try_to_tick()
                 await self.net.sleep_ms(self.limits.tick_ms)
         finally:
             await self._stop()
+
+    def _try_to_tick(self) -> None:
+        try:
+            self.tick()
+        except Exception as error:  # a board may be short of memory, and not for long
+            self._tell(error)
 
     async def _stop(self) -> None:
         self._stopping = True
@@ -171,7 +177,10 @@ class Streams:
     # Accepting and dialling
 
     def on_stream(self, stream: Stream) -> None:
-        """An accepted connection: it gets a task and a place among the half-open ones."""
+        """An accepted connection: it gets a task and a place among the half-open ones.
+
+        A MemoryError leaves the stream to the caller, who closes it.
+        """
         connection = self._connection()
         connection.stream = stream
         connection.link.source = stream.source
@@ -184,25 +193,26 @@ class Streams:
             index = crowded_out([c.link.source for c in self.half_open])
             self._close(self.half_open[index], TOO_MANY_HALF_OPEN)
             del self.half_open[index]
-        self.half_open.append(connection)
         self._start(connection)
+        self.half_open.append(connection)
 
     def _connection(self) -> Connection:
         link = Link(self.identity, self.rules, self.net.now())
         return Connection(link, Outbox(self.limits.outbox_bytes))
 
     def _start(self, connection: Connection) -> None:
-        self.alive.add(connection)
+        # In this order: if there is no memory for a task, nothing has happened.
         connection.task = asyncio.create_task(self._run(connection))
+        self.alive.add(connection)
 
     def _start_dial(self, peer: KnownPeer) -> None:
         connection = self._connection()
         connection.peer = peer
         connection.link.outbound = True
-        self.manual.dial_started(peer)
-        self.dials[peer.public_key] = connection
         self._allow(connection, _RESOLVE_TIMEOUT_MS, NAME_TIMEOUT)
         self._start(connection)
+        self.manual.dial_started(peer)
+        self.dials[peer.public_key] = connection
 
     def _allow(self, connection: Connection, duration_ms: int, late_reason: int) -> None:
         connection.deadline = after(self.net.now(), duration_ms)
@@ -249,6 +259,9 @@ class Streams:
     def _fault(self, connection: Connection, error: Exception) -> None:
         """A mistake of ours, the watcher's included, ends this connection and nothing else."""
         connection.reason = connection.reason or OWN_FAULT
+        self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
         try:
             self.watcher.fault(error)
         except Exception:

@@ -148,6 +148,43 @@ def test_watcher_that_lists_a_pending_peer_accepts_its_next_call():
     play(test)
 
 
+def no_memory(*arguments):
+    """What a board may meet anywhere."""
+    raise MemoryError("none left")
+
+
+def test_node_that_is_short_of_memory_for_a_while_goes_on():
+    async def test(world):
+        dialler, keeper = two_nodes(world)
+        for part in ("_connection", "_run"):
+            whole = getattr(dialler.streams, part)
+            setattr(dialler.streams, part, no_memory)
+            await world.run(1000)
+            assert dialler.watcher.faults and not dialler.streams.alive
+            assert dialler.state(keeper) == ("backing-off", 0)
+            setattr(dialler.streams, part, whole)
+            dialler.watcher.faults = []
+        await world.run(300)
+        assert dialler.state(keeper) == keeper.state(dialler) == ("connected", 0)
+
+    play(test)
+
+
+def test_stream_for_which_there_is_no_memory_is_left_to_the_caller():
+    async def test(world):
+        node = waiter(world)
+        node.streams._run = no_memory
+        _, far = world.join("10.0.0.9", node.address)
+        try:
+            node.streams.on_stream(far)
+            raise AssertionError("no MemoryError")
+        except MemoryError:
+            pass
+        assert not node.streams.half_open and not node.streams.alive and not far.closed
+
+    play(test)
+
+
 def test_link_down_is_told_once():
     async def test(world):
         node = waiter(world)
