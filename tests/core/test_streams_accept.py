@@ -23,6 +23,7 @@ from shimlet.reasons import (
     WRONG_ADDRESS,
     WRONG_DIRECTION,
 )
+from shimlet.streams import Limits
 
 
 def waiter(world, profile="spec"):
@@ -374,3 +375,8 @@ def connect_in_profiles(first, second):
 def test_nodes_of_different_profiles_get_their_link():
     connect_in_profiles("spec", "goshimmer")
     connect_in_profiles("goshimmer", "spec")
+
+
+def test_host_keeps_64_half_open_connections_and_takes_the_largest_frames():
+    limits = Limits()
+    assert (limits.half_open, limits.frame_bytes) == (64, 65 * 1024)
