@@ -27,7 +27,6 @@ from shimlet.link import (
 from shimlet.manual import KnownPeer, ManualPeering
 from shimlet.outbox import Outbox
 from shimlet.packet import NEED_DATA
-from shimlet.ports import Net, Stream, Watcher
 from shimlet.reasons import (
     ADDRESS_CHANGED,
     CLOCK_NOT_SET,
@@ -47,6 +46,10 @@ from shimlet.reasons import (
 )
 from shimlet.ticks import after, since
 from shimlet.wire import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # true for type checkers; a board is spared the heap that the interfaces take
+    from shimlet.ports import Net, Stream, Watcher
 
 _RESOLVE_TIMEOUT_MS = const(5000)
 _CONNECT_TIMEOUT_MS = const(5000)
@@ -99,9 +102,9 @@ class Streams:
         manual: ManualPeering,
         gossip: Gossip,
         rules: Rules,
-        net: Net,
+        net: "Net",
         limits: Limits,
-        watcher: Watcher,
+        watcher: "Watcher",
     ) -> None:
         self.identity = identity
         self.manual = manual
@@ -176,7 +179,7 @@ class Streams:
 
     # Accepting and dialling
 
-    def on_stream(self, stream: Stream) -> None:
+    def on_stream(self, stream: "Stream") -> None:
         """An accepted connection: it gets a task and a place among the half-open ones.
 
         A MemoryError leaves the stream to the caller, who closes it.

@@ -10,15 +10,16 @@ import json
 
 from shimlet.identity import base58_encode, decode_key, parse_address, shorten
 from shimlet.link import MAX_FRAME
+from shimlet.wire import const
 
 from shimlet_light import files
 from shimlet_light.numeric import is_ip
 from shimlet_light.settings import Settings
 
 CONFIG_FILE = "config.json"
-MAX_KNOWN_PEERS = 8
-MAX_ADDRESSES = 4
-MAX_FILE_BYTES = 4096
+_MAX_KNOWN_PEERS = const(8)
+_MAX_ADDRESSES = const(4)
+_MAX_FILE_BYTES = const(4096)
 
 _UNITS_MS = (("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000))
 _MAX_DURATION_MS = 24 * 3_600_000
@@ -36,7 +37,7 @@ def load(path: str = CONFIG_FILE) -> Settings:
     """The settings of a config file. Never raises for what the file holds."""
     settings = Settings()
     try:
-        text = files.read(path, MAX_FILE_BYTES)
+        text = files.read(path, _MAX_FILE_BYTES)
         config = _parse(text, path)
     except OSError as error:
         config = {}
@@ -51,8 +52,8 @@ def load(path: str = CONFIG_FILE) -> Settings:
 def _parse(text: "bytes | None", path: str) -> dict:
     if text is None:
         raise ValueError(f"{path}: there is no such file, so no peer is known.")
-    if len(text) > MAX_FILE_BYTES:
-        raise ValueError(f"{path}: is longer than {MAX_FILE_BYTES} bytes.")
+    if len(text) > _MAX_FILE_BYTES:
+        raise ValueError(f"{path}: is longer than {_MAX_FILE_BYTES} bytes.")
     try:
         config = json.loads(text) if _is_whole(text) else None
     except ValueError:
@@ -162,8 +163,8 @@ class _Reading:
         self.settings.bind_port = port
 
     def _addresses(self, value: object, key: str) -> None:
-        if not isinstance(value, list) or len(value) > MAX_ADDRESSES:
-            raise ValueError(f"write a list of at most {MAX_ADDRESSES} numeric addresses")
+        if not isinstance(value, list) or len(value) > _MAX_ADDRESSES:
+            raise ValueError(f"write a list of at most {_MAX_ADDRESSES} numeric addresses")
         for address in value:
             _address(address)
         self.settings.addresses = [address.encode() for address in value]
@@ -209,8 +210,8 @@ class _Reading:
         peers = self.settings.known_peers
         if any(known == key for known, _ in peers):
             raise ValueError(f"publicKey {shorten(entry['publicKey'])} stands in the list twice")
-        if len(peers) >= MAX_KNOWN_PEERS:
-            raise ValueError(f"a board knows at most {MAX_KNOWN_PEERS} peers")
+        if len(peers) >= _MAX_KNOWN_PEERS:
+            raise ValueError(f"a board knows at most {_MAX_KNOWN_PEERS} peers")
         peers.append((key, address))
 
 
@@ -240,7 +241,7 @@ def duration_ms(value: object) -> int:
 
 def save_peers(peers: "list[tuple[bytes, str]]", path: str = CONFIG_FILE) -> None:
     """Write the known peers into the config file and keep all else. OSError, ValueError."""
-    text = files.read(path, MAX_FILE_BYTES)
+    text = files.read(path, _MAX_FILE_BYTES)
     config = {} if text is None else _parse(text, path)
     entries = [{"publicKey": base58_encode(key), "address": address} for key, address in peers]
     config.pop("knownPeers", None)
@@ -249,6 +250,6 @@ def save_peers(peers: "list[tuple[bytes, str]]", path: str = CONFIG_FILE) -> Non
         manual = config["manualPeering"] = {}
     manual["knownPeers"] = entries
     content = json.dumps(config).encode()
-    if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"{path}: would be longer than {MAX_FILE_BYTES} bytes.")
+    if len(content) > _MAX_FILE_BYTES:
+        raise ValueError(f"{path}: would be longer than {_MAX_FILE_BYTES} bytes.")
     files.write(path, content)

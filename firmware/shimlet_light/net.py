@@ -11,7 +11,6 @@ import os
 import socket
 
 from shimlet.identity import format_address
-from shimlet.ports import Net, Stream
 from shimlet.reasons import (
     CONNECT_TIMEOUT,
     CONNECTION_LOST,
@@ -19,6 +18,7 @@ from shimlet.reasons import (
     NO_NAME_SERVER,
     UNREACHABLE,
 )
+from shimlet.wire import const
 
 from shimlet_light import clock
 from shimlet_light.numeric import is_ip
@@ -29,20 +29,19 @@ try:
 except ImportError:  # the unix build: its sockets are the host's
     network = None
 
-_TCP = 6
-_NO_DELAY = 1
+_TCP = const(6)
+_NO_DELAY = const(1)
 # Linux notices a dead peer after 20 s + 3 * 5 s. On boards the keep-alives of the protocol do it.
 _OPTIONS = ((_TCP, _NO_DELAY, 1), (1, 9, 1), (_TCP, 4, 20), (_TCP, 5, 5), (_TCP, 6, 3))
 _BOARD_OPTIONS = ((_TCP, _NO_DELAY, 1),)
 
-_BACKLOG = 5
-_ONE_PIECE_BYTES = (
-    512  # up to this size a frame is copied together with its header, to travel in one segment
-)
+_BACKLOG = const(5)
+# Up to this size a frame is copied together with its header, to travel in one segment.
+_ONE_PIECE_BYTES = const(512)
 _ENETUNREACH = getattr(errno, "ENETUNREACH", 101)
 
 
-class BoardStream(Stream):
+class BoardStream:
     """One TCP connection; one task may read while another one writes."""
 
     def __init__(self, net: "BoardNet", sock, source: str) -> None:
@@ -92,7 +91,7 @@ class BoardStream(Stream):
             pass
 
 
-class BoardNet(Net):
+class BoardNet:
     """Sockets, clocks and chance of a board. `dns`: "ip:port" of a name server, see Settings."""
 
     def __init__(self, dns: str = "") -> None:

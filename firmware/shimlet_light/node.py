@@ -13,8 +13,8 @@ from shimlet.gossip import Gossip
 from shimlet.handshake import Rules
 from shimlet.identity import base58_encode, decode_key, format_address
 from shimlet.manual import ManualPeering
-from shimlet.ports import Watcher
 from shimlet.streams import Limits, Streams
+from shimlet.wire import const
 
 from shimlet_light import files, status
 from shimlet_light.console import Console
@@ -22,21 +22,21 @@ from shimlet_light.log import Log
 from shimlet_light.net import BoardNet
 from shimlet_light.store import LastMessages
 
-MAX_KNOWN = 8
-MAX_PENDING = 4
-HALF_OPEN = 4
-RESERVED_BUFFERS = 4  # one for each listed peer, but no more than that
-OUTBOX_BYTES = 4096
-MAX_MESSAGE = OUTBOX_BYTES - 12  # what fits into an empty outbox, header included
-SEEN_MESSAGES = 64
-REPLAY_ENTRIES = 16  # 8 peers that reconnect twice within 20 s
+_MAX_KNOWN = const(8)
+_MAX_PENDING = const(4)
+_HALF_OPEN = const(4)
+_RESERVED_BUFFERS = const(4)  # one for each listed peer, but no more than that
+_OUTBOX_BYTES = const(4096)
+MAX_MESSAGE = _OUTBOX_BYTES - 12  # what fits into an empty outbox, header included
+_SEEN_MESSAGES = const(64)
+_REPLAY_ENTRIES = const(16)  # 8 peers that reconnect twice within 20 s
 
-_AGAIN_MS = 10_000  # until a part of the node that failed is tried again
-_MINUTE_MS = 60_000
+_AGAIN_MS = const(10_000)  # until a part of the node that failed is tried again
+_MINUTE_MS = const(60_000)
 
 
-class LightNode(Watcher):
-    """One node.
+class LightNode:
+    """One node, and its own shimlet.ports.Watcher (not derived, which would cost heap).
 
     `on_message`: called with (data, public key of the neighbor) for each new message. `stdin`: the
     serial line to answer on, None for none.
@@ -53,15 +53,15 @@ class LightNode(Watcher):
         self.bind_address = format_address(settings.bind_host, settings.bind_port)
         self.net = BoardNet(settings.dns)
         self.manual = self._manual_peering()
-        gossip = Gossip(identity, LastMessages(), SEEN_MESSAGES, settings.relay)
-        rules = Rules(settings.profile, self._addresses(), REPLAY_ENTRIES)
+        gossip = Gossip(identity, LastMessages(), _SEEN_MESSAGES, settings.relay)
+        rules = Rules(settings.profile, self._addresses(), _REPLAY_ENTRIES)
         limits = self._limits()
         self.streams = Streams(identity, self.manual, gossip, rules, self.net, limits, self)
         self._dial_errors: dict[bytes, int] = {}
         self._add_known_peers()
 
     def _manual_peering(self) -> ManualPeering:
-        manual = ManualPeering(self.identity.public_key, MAX_KNOWN, MAX_PENDING)
+        manual = ManualPeering(self.identity.public_key, _MAX_KNOWN, _MAX_PENDING)
         manual.reconnect_interval_ms = self.settings.reconnect_interval_ms
         manual.max_backoff_ms = self.settings.max_backoff_ms
         return manual
@@ -75,9 +75,9 @@ class LightNode(Watcher):
 
     def _limits(self) -> Limits:
         limits = Limits()
-        limits.half_open = HALF_OPEN
+        limits.half_open = _HALF_OPEN
         limits.frame_bytes = self.settings.buffer_size
-        limits.outbox_bytes = OUTBOX_BYTES
+        limits.outbox_bytes = _OUTBOX_BYTES
         return limits
 
     def _add_known_peers(self) -> None:
@@ -86,7 +86,7 @@ class LightNode(Watcher):
             if reason:
                 name = status.reason_name(reason)
                 self.settings.note(f"known peer {base58_encode(public_key)} is ignored: {name}.")
-        self.streams.reserve(min(len(self.manual.known_peers), RESERVED_BUFFERS))
+        self.streams.reserve(min(len(self.manual.known_peers), _RESERVED_BUFFERS))
 
     # For user code
 

@@ -4,9 +4,11 @@ It is apart from config.py because that is dropped from memory once it has done 
 object keeps the module of its class alive.
 """
 
+from shimlet.wire import const
+
 PORT = 14666
-MAX_PROBLEMS = 8
-MAX_PROBLEM = 200  # characters
+_MAX_PROBLEMS = const(8)
+_MAX_PROBLEM = const(200)  # characters
 
 
 class Settings:
@@ -24,9 +26,9 @@ class Settings:
         self.buffer_size = 2048  # bytes of the largest frame that is taken
         self.relay = False
         self.dns = ""  # "ip:port" of a name server, "" for that of the network interface
-        self.problems: list[str] = []  # at most MAX_PROBLEMS
+        self.problems: list[str] = []  # at most _MAX_PROBLEMS
 
     def note(self, problem: str) -> None:
         """Remember one more problem, as far as there is room."""
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem[:MAX_PROBLEM])
+        if len(self.problems) < _MAX_PROBLEMS:
+            self.problems.append(problem[:_MAX_PROBLEM])

@@ -10,8 +10,9 @@ import gc
 from shimlet import __version__, reasons
 from shimlet.identity import base58_encode
 from shimlet.ticks import since
+from shimlet.wire import const
 
-MAX_ADDRESS = 100  # characters shown; a host name may have 253
+_MAX_ADDRESS = const(100)  # characters shown; a host name may have 253
 
 
 def reason_name(code: int) -> str:
@@ -57,7 +58,7 @@ def _peer(node, peer) -> dict:
     clock_is_set = bool(node.net.unix_time())
     shown = {
         "publicKey": base58_encode(peer.public_key),
-        "address": peer.address[:MAX_ADDRESS],
+        "address": peer.address[:_MAX_ADDRESS],
         "outbound": peer.outbound,
         "state": peer.state(clock_is_set),
         "lastError": reason_name(peer.last_error),

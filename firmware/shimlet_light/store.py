@@ -4,15 +4,16 @@ Called by shimlet.gossip, which answers message requests from it.
 """
 
 from shimlet.gossip import Store
+from shimlet.wire import const
 
-MAX_MESSAGES = 8
-MAX_BYTES = 4096
+_MAX_MESSAGES = const(8)
+_MAX_BYTES = const(4096)
 
 
 class LastMessages(Store):
     """The newest messages that fit; one that is larger than all the room is not kept."""
 
-    def __init__(self, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_messages: int = _MAX_MESSAGES, max_bytes: int = _MAX_BYTES) -> None:
         self.max_messages = max_messages
         self.max_bytes = max_bytes
         self.bytes = 0
