@@ -1,58 +1,7 @@
 """Starts the light node when the board starts. ^C stops it and gives the REPL, where start() runs
-it again.
-
-In: config.json, identity.seed and, if there is one, app.py. Called by MicroPython, after boot.py.
+it again. Called by MicroPython, after boot.py. It stays this short because the board compiles it.
 """
 
-import asyncio
-import gc
-import sys
-import time
-
-import shimlet_light
-from shimlet_light import identity
-from shimlet_light.node import LightNode
-
-node = None
-
-
-def start():
-    """Run the node until ^C; after a fault of ours make a new one."""
-    gc.collect()
-    # Early collections keep the free memory in large pieces.
-    gc.threshold((gc.mem_alloc() + gc.mem_free()) // 8)
-    while True:
-        try:
-            return _run()
-        except identity.IdentityError as error:
-            return print("The node cannot start:", error)
-        except KeyboardInterrupt:
-            return print("The node is stopped. start() runs it again, Ctrl-D restarts the board.")
-        except Exception as error:
-            sys.print_exception(error)
-            print("The node failed. It starts again in 5 s.")
-        time.sleep(5)
-
-
-def _run():
-    global node
-    node = None  # what is left of the last one makes room
-    gc.collect()
-    node = LightNode(_settings(), identity.load())
-    try:
-        asyncio.run(node.run())
-    finally:
-        node.close()
-        asyncio.new_event_loop()
-
-
-def _settings():
-    """What config.json says. The code that reads it needs 5 KB of heap, so it does not stay."""
-    from shimlet_light import config
-
-    settings = config.load()
-    del shimlet_light.config, sys.modules["shimlet_light.config"]
-    return settings
-
+from shimlet_light.running import start
 
 start()

@@ -133,7 +133,7 @@ class HostNet(Net):
 
 
 async def _look_up(host: str) -> str:
-    """getaddrinfo on a thread of its own: a stuck one delays neither the loop nor the node's end."""
+    """getaddrinfo on a thread of its own: a stuck one delays neither loop nor end."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
 

@@ -41,7 +41,7 @@ class News(Watcher):
         self.peer_changed(public_key)
 
     def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
-        """One line for each new cause; the same failure every few seconds is for the debug level."""
+        """One line for each new cause; repetitions are for the debug level."""
         write = log.debug if self._failing.get(public_key) == reason else log.info
         self._failing[public_key] = reason
         peer = base58_encode(public_key)

@@ -109,7 +109,7 @@ class Node:
         return addresses
 
     async def start(self) -> None:
-        """List the known peers and begin to dial and to accept. Raises PeerError for a bad list."""
+        """List the known peers, begin to dial and to accept. PeerError for a bad list."""
         if self.listener is None:
             self.listen()
         self._list_known_peers()

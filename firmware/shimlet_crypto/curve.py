@@ -17,9 +17,9 @@ _Y_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E8
 _255_BITS = (1 << 255) - 1
 _IDENTITY = (0, 1, 1, 0, 1)
 
-# Addends for multiples of the base point B. Entry i of half v is 2**(32 * v) times
-# (2**192 + s2 * 2**128 + s1 * 2**64 + s0) * B, where s is 1 for a set bit of i and else -1; its last
-# part is 2. The other three are packed, 32 bytes each: as ints they would take 2 KB more.
+# Addends for multiples of the base point B. Entry i of half v is 2**(32 * v) times (2**192 + s2 *
+# 2**128 + s1 * 2**64 + s0) * B, where s is 1 for a set bit of i and else -1; its last part is 2.
+# The other three are packed, 32 bytes each: as ints they would take 2 KB more.
 _ADDEND_BYTES = 96
 _COMB = (
     b"\x4b\xce\x94\x46\x48\x08\x68\x27\x64\x83\xc2\xee\xaa\x45\x8b\x51"

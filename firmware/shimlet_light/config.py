@@ -2,8 +2,8 @@
 
 In goes the file, out come Settings. A wrong value never stops the node: its default is taken, and
 `problems` names key, value and remedy; the node prints them and shows them in its status. The keys
-are spelled as in the host's config (protocol.md, "Manual peering"). Called by main.py and, to keep
-a changed list of peers, by the user's code.
+are spelled as in the host's config (protocol.md, "Manual peering"). Called by running.py and, to
+keep a changed list of peers, by the user's code.
 """
 
 import json

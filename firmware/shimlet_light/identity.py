@@ -2,7 +2,7 @@
 randomness.
 
 In goes the path of the seed file, out comes the Identity that the core wants. The seed is never
-replaced and never shown: whoever has it is this node. Called by main.py.
+replaced and never shown: whoever has it is this node. Called by running.py.
 """
 
 import os

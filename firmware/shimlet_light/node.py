@@ -1,7 +1,7 @@
 """The light node: wires the core to the board and tells people what happens.
 
 In go Settings and an identity; run() is the node's life. User code in app.py gets the
-node: it may publish() messages and set on_message. Called by main.py.
+node: it may publish() messages and set on_message. Called by running.py.
 """
 
 import asyncio

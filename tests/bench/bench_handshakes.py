@@ -140,7 +140,7 @@ def measure(serve: object, at_once: int) -> tuple[float, float]:
 
 
 def latencies(silent: int) -> list[float]:
-    """Seconds from connect to response of 100 handshakes while `silent` connections say nothing."""
+    """Seconds from connect to response, 100 times, beside so many silent connections."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
         target=child, args=(serve_shimlet, theirs)
