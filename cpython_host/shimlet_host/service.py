@@ -9,6 +9,7 @@ signal.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import signal
 
@@ -45,7 +46,12 @@ async def _serve(node: Node) -> None:
     stopping = _signalled()
     node.listen()
     host, port = node.config.webapi.bind_address
-    server = WebServer(create_app(node), host, port)
+    loopback = _is_loopback(host)
+    if not loopback:
+        log.warning(
+            "the web API listens beyond loopback, so it shows and does not change", host=host
+        )
+    server = WebServer(create_app(node, loopback=loopback), host, port)
     try:
         server.listen()
         await node.start()
@@ -55,6 +61,13 @@ async def _serve(node: Node) -> None:
         log.info("stopping")
     finally:
         await _stop(node, server)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _signalled() -> asyncio.Event:

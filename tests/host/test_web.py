@@ -434,6 +434,31 @@ def test_a_web_page_of_another_site_is_refused() -> None:
     talk(conversation)
 
 
+def test_a_domain_name_that_points_to_loopback_is_refused() -> None:
+    async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
+        for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example"):
+            answer = await client.get("/info", headers={"Host": host})
+            assert_error(answer, 403, "localhost")
+        for host in ("127.0.0.1:8080", "[::1]:8080", "localhost:8080", "node"):
+            assert (await client.get("/info", headers={"Host": host})).status_code == 200
+
+    talk(conversation)
+
+
+def test_beyond_loopback_the_api_shows_and_takes_no_changes() -> None:
+    async def conversation() -> None:
+        node = RecordingNode()
+        transport = httpx.ASGITransport(create_app(node, loopback=False))
+        async with httpx.AsyncClient(transport=transport, base_url="http://n.example") as client:
+            for method in ("POST", "DELETE"):
+                answer = await client.request(method, "/manualpeering/peers", json=[])
+                assert_error(answer, 403, "webapi.bindAddress")
+            assert_error(await client.post("/messages", json={"payload": "x"}), 403, "loopback")
+            assert (await client.get("/info")).status_code == 200
+
+    asyncio.run(conversation())
+
+
 def test_events_are_streamed_until_the_node_stops() -> None:
     async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
         async with client.stream("GET", "/events") as answer:
