@@ -37,8 +37,6 @@ BOARD_PORT = 14667
 API_PORT = 8080
 NODE_START_S = 20.0
 MESSAGE_INTERVAL_S = 4.0
-# As many words as 128 KB have on a 32-bit board: here a word takes 64 bits.
-HEAP = "128wk"
 
 
 class DemoError(Exception):
@@ -87,7 +85,7 @@ def _say(who: str, text: str) -> None:
 def _show(stack: ExitStack) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     node = stack.enter_context(_full_node())
-    board = VirtualBoard(FOLDER / "board.img", heap=HEAP)
+    board = VirtualBoard(FOLDER / "board.img")
     stack.callback(board.stop)
     board.start()
     address = f"127.0.0.1:{_free_port(BOARD_PORT)}"

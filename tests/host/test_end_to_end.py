@@ -28,7 +28,6 @@ from shimlet_host.board.deploy import deploy, deploy_node
 from shimlet_host.board.emulator.virtual_board import VirtualBoard
 from shimlet_host.board.line import BoardLine, wait_for_node
 from shimlet_host.config.seeds import format_seed
-from shimlet_host.demo import HEAP
 from shimlet_host.identity import HostIdentity
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +47,7 @@ async def run(node):
 def flash(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The flash of a board that was deployed once and has made its identity."""
     image = tmp_path_factory.mktemp("board") / "flash.img"
-    with VirtualBoard(image, heap=HEAP) as board:
+    with VirtualBoard(image) as board:
         deploy_node(board.device, {"/config.json": b"{}"})
         wait_for_node(board.device)
     return image
@@ -99,7 +98,7 @@ def seed_for(board_key: str, *, host_dials: bool) -> str:
 def test_board_and_host_peer_whoever_dials_and_messages_pass_both_ways(
     image: Path, tmp_path: Path, host_dials: bool
 ) -> None:
-    with VirtualBoard(image, heap=HEAP) as board:
+    with VirtualBoard(image) as board:
         board_key = str(wait_for_node(board.device)["publicKey"])
         seed = seed_for(board_key, host_dials=host_dials)
         node = NodeProcess(tmp_path / "node", {"node.seed": seed})
@@ -124,7 +123,7 @@ def test_a_killed_board_starts_again_from_its_flash_alone_and_peers(
     image: Path, tmp_path: Path
 ) -> None:
     node = NodeProcess(tmp_path / "node")
-    with running(node), VirtualBoard(image, heap=HEAP) as board:
+    with running(node), VirtualBoard(image) as board:
         with peered(node, board) as key:
             board.kill()
             eventually(lambda: node.peer(key)["state"] != "connected", "the cut went unnoticed")
@@ -140,7 +139,7 @@ def test_1000_status_requests_while_messages_flow_lose_no_message_and_no_link(
     heard: list[str] = []
     with ExitStack() as stack:
         stack.enter_context(running(node))
-        board = stack.enter_context(VirtualBoard(image, heap=HEAP))
+        board = stack.enter_context(VirtualBoard(image))
         key = stack.enter_context(peered(node, board, app=CHATTY_APP))
         line = stack.enter_context(BoardLine(board.device, heard.append))
         for number in range(1000):
@@ -160,7 +159,7 @@ def test_ctrl_c_on_the_serial_line_gives_the_repl_and_closes_the_link(
     image: Path, tmp_path: Path
 ) -> None:
     node = NodeProcess(tmp_path / "node")
-    with running(node), VirtualBoard(image, heap=HEAP) as board, peered(node, board) as key:
+    with running(node), VirtualBoard(image) as board, peered(node, board) as key:
         mpremote = [sys.executable, "-m", "mpremote", "connect", board.device, "resume"]
         done = subprocess.run(
             [*mpremote, "exec", "print('the REPL lives')"],
@@ -175,7 +174,7 @@ def test_ctrl_c_on_the_serial_line_gives_the_repl_and_closes_the_link(
 def test_a_removed_board_becomes_a_pending_peer_only_if_it_dials(
     image: Path, tmp_path: Path
 ) -> None:
-    with VirtualBoard(image, heap=HEAP) as board:
+    with VirtualBoard(image) as board:
         board_key = str(wait_for_node(board.device)["publicKey"])
         seed = seed_for(board_key, host_dials=False)
         node = NodeProcess(tmp_path / "node", {"node.seed": seed})

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from host.processes import NodeProcess, eventually, running
+from shimlet.identity import base58_encode, decode_key
+from shimlet_host.identity import HostIdentity
 
 KEY = "CHfU1NUf6ZvUKDQHTG2df53GR7CvuMFtyt7YymJ6DwS3"
 
@@ -62,6 +64,43 @@ def test_two_nodes_peer_by_hand_and_gossip_both_ways(tmp_path: Path) -> None:
             received = receiver.ask("GET", "/messages?limit=1")[1][0]
             assert received["id"] == answer["id"]
             assert received["source"] == sender.public_key
+
+
+@pytest.mark.parametrize(
+    ("bind", "dialled"),
+    [("[::1]:0", "[::1]"), ("127.0.0.1:0", "localhost"), ("[::]:0", "127.0.0.1")],
+)
+def test_peers_are_found_by_ipv6_by_name_and_over_both_families(
+    tmp_path: Path, bind: str, dialled: str
+) -> None:
+    settings = {"gossip.bindAddress": bind}
+    a, b = NodeProcess(tmp_path / "a", settings), NodeProcess(tmp_path / "b", settings)
+    with running(a, b):
+        for one, other in ((a, b), (b, a)):
+            address = f"{dialled}:{other.gossip.rpartition(':')[2]}"
+            entry = {"publicKey": other.public_key, "address": address}
+            assert one.ask("POST", "/manualpeering/peers", [entry])[0] == 204
+            assert one.peer(other.public_key)["address"] == address, "not kept as typed"
+        eventually(lambda: connected(a, b), f"no link: {a.ask('GET', '/manualpeering/peers')}")
+
+
+def test_an_unknown_name_and_a_closed_port_are_named(node: NodeProcess) -> None:
+    identities = [HostIdentity(bytes([number]) * 32) for number in range(64)]
+    with running(node):
+        larger = [i for i in identities if i.public_key > decode_key(node.public_key)][:2]
+        for identity, address, error in zip(
+            larger,
+            ("no-such-host.invalid:14666", "127.0.0.1:1"),
+            ("name-not-found", "connection-refused"),
+            strict=True,
+        ):
+            key = base58_encode(identity.public_key)
+            entry = {"publicKey": key, "address": address}
+            node.ask("POST", "/manualpeering/peers", [entry])
+            eventually(lambda k=key, e=error: node.peer(k)["lastError"] == e, str(entry))
+            status = node.peer(key)
+            assert status["lastErrorText"].endswith((".", "?")), status
+            assert status["state"] in ("backing-off", "dialling"), status
 
 
 def test_a_third_node_gets_messages_relayed(tmp_path: Path) -> None:

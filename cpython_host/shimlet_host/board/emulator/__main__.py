@@ -18,6 +18,7 @@ from .board import Board, BoardError
 from .image import ImageError, open_image
 from .interpreter import Settings
 from .serial_port import SerialPort
+from .virtual_board import BOARD_HEAP
 
 
 def find_micropython(named: str | None) -> str:
@@ -38,7 +39,7 @@ def find_micropython(named: str | None) -> str:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="emulator", description="Run a virtual board.")
     parser.add_argument("--image", type=Path, required=True, help="its flash; made when missing")
-    parser.add_argument("--heap", default="128k", help="its heap (default: %(default)s)")
+    parser.add_argument("--heap", default=BOARD_HEAP, help="its heap (default: %(default)s)")
     parser.add_argument("--link", type=Path, help="a stable name for its serial device")
     parser.add_argument("--micropython", help="the interpreter (default: $MICROPYTHON)")
     return parser.parse_args(argv)

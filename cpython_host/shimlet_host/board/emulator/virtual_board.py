@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 
 START_S = 20.0
+# As many words as 128 KB hold on a 32-bit board: where a word has 64 bits, that takes 256 KB.
+BOARD_HEAP = "128wk"
 
 
 class BoardStartError(Exception):
@@ -25,7 +27,7 @@ class VirtualBoard:
         self,
         image: Path | str,
         *,
-        heap: str = "128k",
+        heap: str = BOARD_HEAP,
         link: Path | str | None = None,
         micropython: str | None = None,
     ) -> None:
