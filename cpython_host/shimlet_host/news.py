@@ -12,10 +12,14 @@ from collections.abc import Callable
 import structlog
 from shimlet.identity import base58_encode
 from shimlet.ports import Watcher
+from shimlet.reasons import ADDRESS_CHANGED, REMOVED, STOPPING
 from shimlet.sentences import sentence
 
 from shimlet_host.events import EventHub
 from shimlet_host.model import LOCAL, PeerStatus, StoredMessage
+
+# Dials that ended because the operator said so are no news to the operator.
+_OUR_DECISIONS = (REMOVED, STOPPING, ADDRESS_CHANGED)
 
 log = structlog.get_logger()
 
@@ -42,6 +46,8 @@ class News(Watcher):
 
     def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
         """One line for each new cause; repetitions are for the debug level."""
+        if reason in _OUR_DECISIONS:
+            return
         write = log.debug if self._failing.get(public_key) == reason else log.info
         self._failing[public_key] = reason
         peer = base58_encode(public_key)

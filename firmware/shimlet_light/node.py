@@ -218,7 +218,8 @@ class LightNode:
 
     def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
         """See Watcher. Said once for each reason in a row."""
-        if self._dial_errors.get(public_key) != reason:
+        listed = public_key in self.manual.known_peers
+        if listed and self._dial_errors.get(public_key) != reason:
             self._dial_errors[public_key] = reason
             name = status.reason_name(reason)
             self.say(f"Dial failed: {_short(public_key)} at {address}: {name}")
