@@ -5,7 +5,7 @@ import random
 
 from nacl.signing import SigningKey
 from shimlet_crypto import blake2b, public_key, sha512, sign, verify
-from shimlet_crypto.curve import _ADDEND_BYTES, _D, L, P, _part
+from shimlet_crypto.bigint.curve import _ADDEND_BYTES, _D, L, P, _part
 from vectors import crypto_make as reference
 
 
