@@ -54,7 +54,7 @@ test-frozen: setup $(FROZEN) ## The light tests with our modules frozen into the
 	MICROPYPATH=.frozen $(FROZEN) -X heapsize=128k tests/run_mpy.py $(or $(FILES),tests/light)
 
 # The folders count, too: they change when a module is removed.
-$(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py boards/manifest.py $(wildcard common/* common/*/*.py firmware/* firmware/*/*.py) | .venv/.ready
+$(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py boards/manifest.py $(wildcard $(addprefix common/,* */*.py */*/*.py) $(addprefix firmware/,* */*.py */*/*.py)) | .venv/.ready
 	@tests/rungs/get_frozen
 
 lint: setup ## ruff, formatting, mypy strict

@@ -89,11 +89,19 @@ def code_in_rom() -> Code:
     """Our modules as a ROM file system, from which MicroPython runs their bytecode in place."""
     rom = VfsRomWriter()
     for package in PACKAGES:
-        rom.opendir(package)
-        for module in sorted((MODULES / package).glob("*.mpy")):
-            rom.mkfile(module.name, module.read_bytes())
-        rom.closedir()
+        add_to_rom(rom, MODULES / package)
     return Code("in a ROM file system", RUNG2, image=bytes(rom.finalise()))
+
+
+def add_to_rom(rom: VfsRomWriter, folder: Path) -> None:
+    """Add a package with all below it."""
+    rom.opendir(folder.name)
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            add_to_rom(rom, path)
+        else:
+            rom.mkfile(path.name, path.read_bytes())
+    rom.closedir()
 
 
 def code_in_files() -> Code:
