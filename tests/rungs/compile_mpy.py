@@ -2,9 +2,10 @@
 
     python tests/rungs/compile_mpy.py OUT ARCH...
 
-Out: OUT/ARCH/shimlet/link.mpy and so on, one tree an architecture, each made anew. It is also the
-fastest portability check. Any message of mpy-cross is a failure, since it reports some errors of
-its native emitter with exit status 0. Called by `make mpy`.
+Out: OUT/ARCH/shimlet/link.mpy and so on, one tree an architecture, each made anew, with generated
+modules in place of rolled ones. It is also the fastest portability check. Any message of mpy-cross
+is a failure, since it reports some errors of its native emitter with exit status 0. Called by
+`make mpy`.
 """
 
 import shutil
@@ -12,18 +13,22 @@ import sys
 from pathlib import Path
 
 from shimlet_host.board.compiler import CompileError, compile_module, dotted
+from shimlet_host.board.generated import generated
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("common", "firmware")
+NOT_FOR_BOARDS = ROOT / "firmware/generator"
 
 
-def sources() -> list[tuple[Path, Path]]:
-    """Each module with its path below the folder that it is imported from."""
-    return [
-        (path, path.relative_to(ROOT / folder))
+def sources() -> dict[Path, Path]:
+    """{path below the folder that it is imported from: file} of each module."""
+    written = {
+        path.relative_to(ROOT / folder): path
         for folder in SOURCES
         for path in sorted((ROOT / folder).rglob("*.py"))
-    ]
+        if NOT_FOR_BOARDS not in path.parents
+    }
+    return {**written, **{Path(below): path for below, path in generated().items()}}
 
 
 def compile_one(source: Path, below: Path, target: Path, arch: str) -> str:
@@ -44,7 +49,7 @@ def main(out: Path, archs: list[str]) -> int:
     failures = 0
     for arch in archs:
         shutil.rmtree(out / arch, ignore_errors=True)
-        for source, below in modules:
+        for below, source in modules.items():
             message = compile_one(source, below, out / arch / below.with_suffix(".mpy"), arch)
             if message:
                 failures += 1

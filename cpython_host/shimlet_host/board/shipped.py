@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .compiler import CompileError, compile_module, dotted
+from .generated import GeneratorError, generated
 
 Content = Path | bytes
 
@@ -29,17 +30,29 @@ def shipped(
 
     Modules of the library go as .mpy files if `compiled`: they import faster and with less heap.
     `arch` is mpy-cross' name of the board's processor; without it modules that need native code
-    go as sources. Raises ShippingError.
+    go as sources; with it generated modules take the place of rolled ones. Raises ShippingError.
     """
     reader = _Reader()
     reader.include(str(manifest))
     if not compiled:
         return dict(reader.files)
+    files = _with_generated(reader.files) if arch else reader.files
     return {
         name: content
-        for path, local in sorted(reader.files.items())
+        for path, local in sorted(files.items())
         for name, content in [_compile(path, local, arch)]
     }
+
+
+def _with_generated(files: Mapping[str, Path]) -> dict[str, Path]:
+    """The same, with generated modules where their package ships."""
+    folders = {path.rpartition("/")[0] for path in files}
+    try:
+        made = {f"{LIBRARY}/{path}": local for path, local in generated().items()}
+    except GeneratorError as error:
+        raise ShippingError(str(error)) from None
+    shipping = {path: at for path, at in made.items() if path.rpartition("/")[0] in folders}
+    return {**files, **shipping}
 
 
 class _Reader:
