@@ -12,7 +12,7 @@ FROZEN = build/rung2/frozen/micropython
 PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-micropython test-arm32 test-frozen lint format mpy bench clean
+.PHONY: help setup run test test-micropython test-arm32 test-frozen lint format mpy bench bench-heap clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-24s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure b
 	@failed=; for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; .venv/bin/python "$$script" || failed="$$failed $$script"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
+
+bench-heap: setup mpy build/rung2/i386/micropython $(FROZEN) ## A light node's heap with four peers, against its limit
+	.venv/bin/python tests/bench/bench_light_heap.py
 
 clean: ## Remove all that make made, .venv included
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
