@@ -9,10 +9,11 @@ export MICROPYTHON
 ARCHS = armv6m armv7m armv7emsp xtensawin rv32imc x64 x86 armv7emdp
 RUNG2 = build/rung2/i386/micropython build/rung2/armhf/micropython
 FROZEN = build/rung2/frozen/micropython
+RUNG3 = build/rung3/firmware.elf
 PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-micropython test-arm32 test-frozen lint format mpy bench bench-heap clean
+.PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal lint format mpy bench bench-heap bench-crypto clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-24s %s\n", $$1, $$2}'
@@ -57,6 +58,12 @@ test-frozen: setup $(FROZEN) ## The light tests with our modules frozen into the
 $(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py boards/manifest.py $(wildcard $(addprefix common/,* */*.py */*/*.py) $(addprefix firmware/,* */*.py */*/*.py)) | .venv/.ready
 	@tests/rungs/get_frozen
 
+test-baremetal: setup mpy $(RUNG3) ## The crypto's and the core's tests on an emulated Cortex-M3 (FILES= names some)
+	.venv/bin/python tests/rungs/run_m3.py $(FILES)
+
+$(RUNG3): tests/rungs/get_rung3 tests/rungs/debian.sh $(wildcard boards/qemu_mps2/* tests/rungs/on_board/*) | .venv/.ready
+	tests/rungs/get_rung3
+
 lint: setup ## ruff, formatting, mypy strict
 	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
 	.venv/bin/ruff format --check $(wildcard $(PYTHON_FILES))
@@ -70,13 +77,18 @@ mpy: setup ## Compile common/ and firmware/ by mpy-cross for all boards; any mes
 	.venv/bin/python tests/rungs/compile_mpy.py build/mpy $(ARCHS)
 
 bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure beside its baseline
-	@$(MAKE) --silent --no-print-directory $(FROZEN) || echo "The benchmarks go on without it."
+	@for other in $(FROZEN) $(RUNG3); do \
+	  $(MAKE) --silent --no-print-directory $$other || echo "The benchmarks go on without it."; \
+	done
 	@failed=; for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; .venv/bin/python "$$script" || failed="$$failed $$script"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
 
 bench-heap: setup mpy build/rung2/i386/micropython $(FROZEN) ## A light node's heap with four peers, against its limit
 	.venv/bin/python tests/bench/bench_light_heap.py
+
+bench-crypto: setup mpy $(RUNG3) ## Instructions and heap of the crypto on a Cortex-M3, each beside its limit
+	.venv/bin/python tests/bench/bench_crypto.py
 
 clean: ## Remove all that make made, .venv included
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

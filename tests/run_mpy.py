@@ -3,8 +3,8 @@
 In: test files and folders as arguments; none means tests/core and tests/light. Out: one line a
 failed or skipped test, failures with their traceback, and at the end `N passed, N failed,
 N skipped`. The exit status is 1 when a test failed or when none passed. An exception of a class
-named `Skip` skips the test, or the file that is imported. Called by tests/test_run_mpy.py and by
-the Makefile; on a board: `mpremote mount . run tests/run_mpy.py`.
+named `Skip` skips the test, or the file that is imported. Called by tests/test_run_mpy.py, the
+Makefile and tests/rungs/run_m3.py; on a board: `mpremote mount . run tests/run_mpy.py`.
 """
 
 import gc
@@ -67,4 +67,5 @@ def main(paths):
     return 1 if counts["failed"] or not counts["passed"] else 0
 
 
-sys.exit(main(getattr(sys, "argv", [""])[1:]))
+if __name__ == "__main__":
+    sys.exit(main(getattr(sys, "argv", [""])[1:]))

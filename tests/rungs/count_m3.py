@@ -1,14 +1,14 @@
 """Runs a program on the emulated Cortex-M3 of rung 3, where one instruction takes 1 ns.
 
-    python tests/rungs/count_m3.py PROGRAM.py [MODULES ...]
+    python tests/rungs/count_m3.py PROGRAM.py [FILES ...]
 
-MODULES become importable: a folder stands for all files below it (build/mpy/armv7m), a file for
-itself, and NAME=FILE gives it a place (shimlet_crypto/sha512.mpy=/tmp/x.mpy). A later one replaces
-an earlier one of the same name. `.py` files among them are compiled on the board; the program
-itself is compiled here, with its asserts, and is the module `program`. What it prints is printed;
-the exit status is 1 if it raised. On the board m3count counts instructions and heap:
-tests/rungs/on_board/m3count.py. tests/rungs/get_rung3 builds the firmware.
-Called by tests/bench/bench_crypto.py and `make test-baremetal`.
+FILES are on the board, modules importable: a folder stands for all files below it (as
+build/mpy/armv7m), a file for itself, and NAME=FILE gives it a place, as in
+shimlet_crypto/sha512.mpy=x.mpy. A later one replaces an earlier one of the same name. A `.py`
+among them is compiled on the board; the program itself is compiled here, with its asserts, and is
+the module `program`. What it prints is printed; the exit status is 1 if it raised. On the board
+m3count counts instructions and heap: tests/rungs/on_board/m3count.py. tests/rungs/get_rung3 builds
+the firmware. Imported by tests/rungs/run_m3.py and tests/bench/bench_crypto.py.
 """
 
 import contextlib
@@ -28,9 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "build/rung3/firmware.elf"
 BOARD = json.loads((ROOT / "boards/qemu_mps2/board.json").read_text())
 
-PROGRAM = "program"
 TIME_LIMIT_S = 540
-START = f"import m3files\nm3files.use({BOARD['free_memory']})\nimport {PROGRAM}\n"
+MOUNT = f"import m3files\nm3files.use({BOARD['free_memory']})\n"
 PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 
 
@@ -45,16 +44,18 @@ def named(argument: str) -> Iterator[tuple[str, Path]]:
     if not given.is_dir():
         yield name or given.name, given
         return
-    for file in sorted(given.rglob("*.*py")):  # .py and .mpy
-        yield str(Path(name) / file.relative_to(given)), file
+    for file in sorted(given.rglob("*")):
+        if file.is_file() and file.suffix != ".pyc":
+            yield str(Path(name) / file.relative_to(given)), file
 
 
-def modules(arguments: list[str]) -> dict[str, bytes]:
+def files_for_board(arguments: list[str]) -> dict[str, bytes]:
     """{path on the board: content}; a module is there once, as .py or as .mpy."""
     chosen: dict[str, tuple[str, Path]] = {}
     for argument in arguments:
         for name, path in named(argument):
-            chosen[str(Path(name).with_suffix(""))] = (name, path)
+            module = name.endswith((".py", ".mpy"))
+            chosen[str(Path(name).with_suffix("")) if module else name] = (name, path)
     return {name: path.read_bytes() for name, path in chosen.values()}
 
 
@@ -116,11 +117,15 @@ def read_until(
         data += more
 
 
-def run(program: Path, arguments: list[str], heard: IO[bytes]) -> None:
-    """Run a program with modules, its output to `heard`. Raises BoardError."""
-    code = compile_module(program, PROGRAM, BOARD["processor"], for_tests=True)
-    assert code is not None
-    files = {**modules(arguments), f"{PROGRAM}.mpy": code}
+def compiled(source: Path, name: str) -> bytes:
+    """A module of tests as .mpy, with its asserts."""
+    code = compile_module(source, name, BOARD["processor"], for_tests=True)
+    assert code is not None  # it is only for an unknown processor
+    return code
+
+
+def run(statements: str, files: dict[str, bytes], heard: IO[bytes]) -> None:
+    """Run statements on a board with these files, its output to `heard`. Raises BoardError."""
     with tempfile.NamedTemporaryFile() as block:
         block.write(archive(files))
         block.flush()
@@ -128,7 +133,7 @@ def run(program: Path, arguments: list[str], heard: IO[bytes]) -> None:
             limit = threading.Timer(TIME_LIMIT_S, process.kill)
             limit.start()
             try:
-                error = answer_of(process, START, heard)
+                error = answer_of(process, MOUNT + statements, heard)
             finally:
                 limit.cancel()
     if error:
@@ -138,7 +143,9 @@ def run(program: Path, arguments: list[str], heard: IO[bytes]) -> None:
 def main(arguments: list[str]) -> int:
     """Run as the command line says; answer the exit status."""
     try:
-        run(Path(arguments[0]), arguments[1:], sys.stdout.buffer)
+        files = files_for_board(arguments[1:])
+        files["program.mpy"] = compiled(Path(arguments[0]), "program")
+        run("import program", files, sys.stdout.buffer)
     except BoardError as error:
         print(error, file=sys.stderr)
         return 1

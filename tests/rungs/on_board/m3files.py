@@ -48,6 +48,38 @@ class File(io.IOBase):
     def close(self):
         """Nothing to do."""
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class Text(File):
+    """An open text file, which keeps no copy of its content."""
+
+    def read(self, size=-1):
+        """The text that is left, or so many bytes of it."""
+        return str(super().read(size), "utf-8")
+
+    def readline(self):
+        """The next line, with its end; "" after the last."""
+        end = self._at
+        while end < len(self._content):
+            end += 1
+            if self._content[end - 1] == 10:
+                break
+        return self.read(end - self._at)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
 
 class Files:
     """The file system: `table` is {path: (address, size)}."""
@@ -91,7 +123,7 @@ class Files:
         if path not in self._table:
             raise OSError(errno.ENOENT)
         content = memoryview(uctypes.bytearray_at(*self._table[path]))
-        return File(content) if "b" in mode else io.StringIO(str(content, "utf-8"))
+        return (File if "b" in mode else Text)(content)
 
 
 def table_at(address):
