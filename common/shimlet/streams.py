@@ -1,10 +1,10 @@
 """The shell of the core, and the only module that awaits: dial, accept, pump, on both
 interpreters.
 
-One task a connection reads; once the link is open a second one writes. tick(), a few times a
-second, closes what is overdue and dials who is due. All decisions are made elsewhere: handshake
-and frames in link.py, whom to accept and when to dial in manual.py, what to do with a frame in
-gossip.py, who makes room in admission.py.
+One task a connection reads; once there is something to send a second one writes. tick(), a few
+times a second, closes what is overdue and dials who is due. All decisions are made elsewhere:
+handshake and frames in link.py, whom to accept and when to dial in manual.py, what to do with a
+frame in gossip.py, who makes room in admission.py.
 
 The node hands in its parts, runs run() as a task, and passes accepted connections to on_stream().
 """
@@ -71,9 +71,10 @@ class Limits:
 class Connection(Neighbor):
     """One TCP connection from accept or dial to its end, and what tick() watches."""
 
-    def __init__(self, link: Link, outbox: Outbox) -> None:
+    def __init__(self, streams: "Streams", link: Link, outbox: Outbox) -> None:
         super().__init__(outbox)
         self.link = link
+        self._streams = streams
         self.stream: Stream | None = None
         self.peer: KnownPeer | None = None
         self.reason = 0  # why it ends; set once
@@ -87,10 +88,19 @@ class Connection(Neighbor):
 
     def send(self, packet_type: int, content: bytes) -> bool:
         """Queue a packet and wake the writer; False when the outbox is full."""
-        queued = self.outbox.push(packet_type, content)
-        if queued:
-            self.ready.set()
-        return queued
+        if not self.outbox.push(packet_type, content):
+            return False
+        self.ready.set()
+        if self.writer is None:
+            self.start_writer()
+        return True
+
+    def start_writer(self) -> None:
+        """Only now: a link that never sends needs no second task."""
+        try:
+            self.writer = asyncio.create_task(self._streams.write(self))
+        except MemoryError:
+            pass  # a board may be short of memory for a moment; tick() tries again
 
 
 class Streams:
@@ -201,7 +211,7 @@ class Streams:
 
     def _connection(self) -> Connection:
         link = Link(self.identity, self.rules, self.net.now())
-        return Connection(link, Outbox(self.limits.outbox_bytes))
+        return Connection(self, link, Outbox(self.limits.outbox_bytes))
 
     def _start(self, connection: Connection) -> None:
         # In this order: if there is no memory for a task, nothing has happened.
@@ -337,7 +347,6 @@ class Streams:
         connection.peer = peer
         connection.public_key = key
         self.manual.connected(peer, self.net.unix_time())
-        connection.writer = asyncio.create_task(self._write(connection))
         self.watcher.link_up(key, connection.link.outbound, connection.link.source)
 
     def reserve(self, links: int) -> None:
@@ -360,8 +369,8 @@ class Streams:
             if self.gossip.relays:
                 self._spread(data, connection)
 
-    async def _write(self, connection: Connection) -> None:
-        """Send what the outbox holds, as long as the link lives."""
+    async def write(self, connection: Connection) -> None:
+        """Send what the outbox holds, as long as the link lives: the writer's task."""
         header = bytearray(MAX_FRAME_HEADER)
         try:
             while True:
@@ -410,6 +419,7 @@ class Streams:
                 await connection.writer
             except asyncio.CancelledError:
                 pass
+        if connection.public_key:
             self._buffers.append(connection.link.buf)
         if connection.stream is not None:
             await connection.stream.close()
@@ -464,7 +474,10 @@ class Streams:
             reason = self._overdue(connection, now)
             if reason:
                 self._close(connection, reason)
-            elif connection.link.keep_alive_due(now) and not len(connection.outbox):
+            elif len(connection.outbox):
+                if connection.writer is None:
+                    connection.start_writer()
+            elif connection.link.keep_alive_due(now):
                 connection.send(KEEP_ALIVE, b"")
         while self.net.unix_time():
             peer = self.manual.due(now)

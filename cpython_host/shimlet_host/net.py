@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
-import os
+import random
 import socket
 import threading
 import time
@@ -94,7 +94,7 @@ class HostNet(Net):
 
     def random_byte(self) -> int:
         """0..255, for jitter."""
-        return os.urandom(1)[0]
+        return random.getrandbits(8)
 
     async def sleep_ms(self, duration_ms: int) -> None:
         """Let others run."""
@@ -189,7 +189,6 @@ class Listener:
                 return
             try:
                 sock.setblocking(False)
-                _tune(sock)
                 stream = HostStream(sock, _ip_of(address))
             except OSError:  # it is gone already
                 sock.close()
@@ -226,6 +225,7 @@ def _listening_socket(host: str, port: int) -> socket.socket:
             f"Cannot listen on {address} (gossip.bindAddress): {_why(error)}."
         ) from error
     sock.setblocking(False)
+    _tune(sock)  # accepted sockets inherit it
     return sock
 
 
