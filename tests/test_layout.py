@@ -40,12 +40,17 @@ CORE: Mapping[str, set[str]] = {
     "manual": {"identity", "pending", "wire"},
     "gossip": {"identity", "outbox", "recent"},
     "ports": set(),
-    "streams": {"link", "manual", "gossip", "admission", "ports"},
+    "connection": {"link", "manual", "gossip", "ports"},
+    "streams": {"connection", "admission"},
 }
 
 # What the core may import from outside, and which module may. No clock, file or text format.
 CORE_ANYWHERE = {"hashlib"}
-CORE_OUTSIDE: Mapping[str, set[str]] = {"wire": {"micropython"}, "streams": {"asyncio"}}
+CORE_OUTSIDE: Mapping[str, set[str]] = {
+    "wire": {"micropython"},
+    "connection": {"asyncio"},
+    "streams": {"asyncio"},
+}
 
 # Time, entropy and sockets are handed to the autopeering core.
 AUTOPEERING_FORBIDDEN = {

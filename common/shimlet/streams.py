@@ -1,10 +1,9 @@
-"""The shell of the core, and the only module that awaits: dial, accept, pump, on both
-interpreters.
+"""The shell of the core: dial, accept, pump, on both interpreters.
 
-One task a connection reads; once there is something to send a second one writes. tick(), a few
-times a second, closes what is overdue and dials who is due. All decisions are made elsewhere:
-handshake and frames in link.py, whom to accept and when to dial in manual.py, what to do with a
-frame in gossip.py, who makes room in admission.py.
+Holds the tables of connections and acts on what others decide: handshake and frames in link.py,
+one connection's tasks in connection.py, whom to accept and when to dial in manual.py, what to do
+with a frame in gossip.py, who makes room in admission.py. tick(), a few times a second, closes
+what is overdue and dials who is due.
 
 The node hands in its parts, runs run() as a task, and passes accepted connections to on_stream().
 """
@@ -12,7 +11,8 @@ The node hands in its parts, runs run() as a task, and passes accepted connectio
 import asyncio
 
 from shimlet.admission import crowded_out
-from shimlet.gossip import KEEP_ALIVE, MAX_FRAME_HEADER, MESSAGE, Gossip, Neighbor, frame_header
+from shimlet.connection import Connection
+from shimlet.gossip import KEEP_ALIVE, MESSAGE, Gossip
 from shimlet.handshake import Rules
 from shimlet.identity import Identity, format_address, parse_address
 from shimlet.link import (
@@ -30,21 +30,15 @@ from shimlet.packet import NEED_DATA
 from shimlet.reasons import (
     ADDRESS_CHANGED,
     CLOCK_NOT_SET,
-    CLOSED_BEFORE_REQUEST,
-    CLOSED_BEFORE_RESPONSE,
-    CLOSED_BY_PEER,
     CONNECT_TIMEOUT,
-    CONNECTION_LOST,
     NAME_NOT_FOUND,
     NAME_TIMEOUT,
     OWN_FAULT,
     REMOVED,
     REPLACED,
-    SEND_STUCK,
     STOPPING,
     TOO_MANY_HALF_OPEN,
 )
-from shimlet.ticks import after, since
 from shimlet.wire import const
 
 TYPE_CHECKING = False
@@ -66,41 +60,6 @@ class Limits:
         self.frame_bytes = MAX_FRAME  # larger frames are passed over
         self.outbox_bytes = 1024 * 1024  # queued for one neighbor
         self.tick_ms = _TICK_MS
-
-
-class Connection(Neighbor):
-    """One TCP connection from accept or dial to its end, and what tick() watches."""
-
-    def __init__(self, streams: "Streams", link: Link, outbox: Outbox) -> None:
-        super().__init__(outbox)
-        self.link = link
-        self._streams = streams
-        self.stream: Stream | None = None
-        self.peer: KnownPeer | None = None
-        self.reason = 0  # why it ends; set once
-        self.started = False
-        self.deadline = 0  # while dialling: until when the current step may take
-        self.late_reason = 0  # and what it means if it takes longer
-        self.sending_since = -1
-        self.task: asyncio.Task[None] | None = None
-        self.writer: asyncio.Task[None] | None = None
-        self.ready = asyncio.Event()  # something is in the outbox
-
-    def send(self, packet_type: int, content: bytes) -> bool:
-        """Queue a packet and wake the writer; False when the outbox is full."""
-        if not self.outbox.push(packet_type, content):
-            return False
-        self.ready.set()
-        if self.writer is None:
-            self.start_writer()
-        return True
-
-    def start_writer(self) -> None:
-        """Only now: a link that never sends needs no second task."""
-        try:
-            self.writer = asyncio.create_task(self._streams.write(self))
-        except MemoryError:
-            pass  # a board may be short of memory for a moment; tick() tries again
 
 
 class Streams:
@@ -151,7 +110,7 @@ class Streams:
     async def _stop(self) -> None:
         self._stopping = True
         for connection in list(self.alive):
-            self._close(connection, STOPPING)
+            connection.close(STOPPING)
         for _ in range(100):  # each turn lets the closing tasks run one step
             if not self.alive:
                 return
@@ -164,7 +123,7 @@ class Streams:
         reason = self.manual.add(public_key, address, self.net.now())
         peer = self.manual.known_peers.get(public_key)
         if not reason and peer is not None and peer.redial and public_key in self.dials:
-            self._close(self.dials[public_key], ADDRESS_CHANGED)
+            self.dials[public_key].close(ADDRESS_CHANGED)
         return reason
 
     def remove(self, public_key: bytes) -> bool:
@@ -173,7 +132,7 @@ class Streams:
             return False
         for table in (self.links, self.dials):
             if public_key in table:
-                self._close(table[public_key], REMOVED)
+                table[public_key].close(REMOVED)
         return True
 
     def publish(self, data: bytes) -> bytes:
@@ -204,14 +163,14 @@ class Streams:
             connection.reason = CLOCK_NOT_SET
         if len(self.half_open) >= self.limits.half_open:
             index = crowded_out([c.link.source for c in self.half_open])
-            self._close(self.half_open[index], TOO_MANY_HALF_OPEN)
+            self.half_open[index].close(TOO_MANY_HALF_OPEN)
             del self.half_open[index]
         self._start(connection)
         self.half_open.append(connection)
 
     def _connection(self) -> Connection:
         link = Link(self.identity, self.rules, self.net.now())
-        return Connection(self, link, Outbox(self.limits.outbox_bytes))
+        return Connection(link, Outbox(self.limits.outbox_bytes), self.net)
 
     def _start(self, connection: Connection) -> None:
         # In this order: if there is no memory for a task, nothing has happened.
@@ -222,14 +181,10 @@ class Streams:
         connection = self._connection()
         connection.peer = peer
         connection.link.outbound = True
-        self._allow(connection, _RESOLVE_TIMEOUT_MS, NAME_TIMEOUT)
+        connection.allow(_RESOLVE_TIMEOUT_MS, NAME_TIMEOUT)
         self._start(connection)
         self.manual.dial_started(peer)
         self.dials[peer.public_key] = connection
-
-    def _allow(self, connection: Connection, duration_ms: int, late_reason: int) -> None:
-        connection.deadline = after(self.net.now(), duration_ms)
-        connection.late_reason = late_reason
 
     async def _dial(self, connection: Connection, peer: KnownPeer) -> None:
         """Resolve, sign, connect, send: the request is signed before the connection stands."""
@@ -244,11 +199,10 @@ class Streams:
         to = format_address(ip, port).encode()
         timestamp = peer.next_timestamp(self.net.unix_time())
         request = link.request(peer.public_key, to, timestamp, self.net.now())
-        self._allow(connection, _CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT)
-        connection.stream = stream = await self.net.connect(ip, port)
-        await stream.send(request)
-        connection.late_reason = 0
-        link.connected(self.net.now())
+        connection.allow(_CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT)
+        connection.stream = await self.net.connect(ip, port)
+        await connection.send_handshake(request)
+        connection.allow(0, 0)
 
     # The life of one connection
 
@@ -262,29 +216,18 @@ class Streams:
         except asyncio.CancelledError:
             connection.reason = connection.reason or STOPPING
         except (OSError, EOFError) as error:
-            broken = self._end_reason(connection.link, CONNECTION_LOST)
-            known = self.net.reason(error, broken) if isinstance(error, OSError) else broken
-            connection.reason = connection.reason or known
+            connection.broken(error)
         except Exception as error:
-            self._fault(connection, error)
+            connection.reason = connection.reason or OWN_FAULT
+            connection.fault = error
         await self._finish(connection)
 
-    def _fault(self, connection: Connection, error: Exception) -> None:
-        """A mistake of ours, the watcher's included, ends this connection and nothing else."""
-        connection.reason = connection.reason or OWN_FAULT
-        self._tell(error)
-
     def _tell(self, error: Exception) -> None:
+        """A mistake of ours, the watcher's included, ended one connection and nothing else."""
         try:
             self.watcher.fault(error)
         except Exception:
             pass  # there is nobody left to tell
-
-    def _end_reason(self, link: Link, when_open: int) -> int:
-        """What the end of the stream means at this stage."""
-        if link.is_open():
-            return when_open
-        return CLOSED_BEFORE_RESPONSE if link.outbound else CLOSED_BEFORE_REQUEST
 
     async def _pump(self, connection: Connection) -> None:
         """Read and handle events until there is a reason to end."""
@@ -296,7 +239,7 @@ class Streams:
                 await self.net.sleep_ms(0)  # reading need not wait while bytes pour in
             event = link.next_event(self.net.now(), self.net.unix_time())
             if event == NEED_DATA:
-                await self._read(connection)
+                await connection.read()
             elif event < 0:
                 connection.reason = event
             elif event == FRAME:
@@ -306,26 +249,12 @@ class Streams:
             elif event == ESTABLISHED:
                 self._establish(connection)
 
-    async def _read(self, connection: Connection) -> None:
-        link = connection.link
-        assert connection.stream is not None
-        count = await connection.stream.readinto(link.view[link.end :])
-        if count:
-            link.received(count, self.net.now())
-        elif count == 0 and not connection.reason:
-            connection.reason = self._end_reason(link, CLOSED_BY_PEER)
-
     async def _on_request(self, connection: Connection) -> None:
         link = connection.link
         connection.reason = self.manual.accepts(link.peer_key)
         if connection.reason:
             return
-        assert connection.stream is not None
-        response = link.accept(self.net.now())
-        connection.sending_since = self.net.now()
-        await connection.stream.send(response)
-        connection.sending_since = -1
-        link.connected(self.net.now())  # signing takes a board a second
+        await connection.send_handshake(link.accept(self.net.now()))
         self._establish(connection)
 
     def _establish(self, connection: Connection) -> None:
@@ -343,7 +272,7 @@ class Streams:
         older = self.links.get(key)
         self.links[key] = connection
         if older is not None:
-            self._close(older, REPLACED)
+            older.close(REPLACED)
         connection.peer = peer
         connection.public_key = key
         self.manual.connected(peer, self.net.unix_time())
@@ -369,61 +298,19 @@ class Streams:
             if self.gossip.relays:
                 self._spread(data, connection)
 
-    async def write(self, connection: Connection) -> None:
-        """Send what the outbox holds, as long as the link lives: the writer's task."""
-        header = bytearray(MAX_FRAME_HEADER)
-        try:
-            while True:
-                await connection.ready.wait()
-                connection.ready.clear()
-                while connection.link.quiet_ms(self.net.now()):
-                    await self.net.sleep_ms(10)
-                while len(connection.outbox) and not connection.reason:
-                    await self._send_next(connection, header)
-        except OSError as error:
-            self._close(connection, self.net.reason(error, CONNECTION_LOST))
-        except Exception as error:
-            self._close(connection, OWN_FAULT)
-            self._fault(connection, error)
-
-    async def _send_next(self, connection: Connection, header: bytearray) -> None:
-        packet_type, content = connection.outbox.pop()
-        length = frame_header(header, packet_type, len(content))
-        assert connection.stream is not None
-        connection.sending_since = self.net.now()
-        await connection.stream.send_frame(header, length, content)
-        connection.sending_since = -1
-        connection.link.last_sent = self.net.now()
-        if packet_type == MESSAGE:
-            connection.messages_out += 1
-
     # The end of one connection
-
-    def _close(self, connection: Connection, reason: int) -> None:
-        """End a connection for this reason, unless it ends already. Its own task cleans up."""
-        if connection.reason:
-            return
-        connection.reason = reason
-        task = connection.task
-        if connection.started and task is not None and task is not asyncio.current_task():
-            task.cancel()
 
     async def _finish(self, connection: Connection) -> None:
         try:
             self._forget(connection)
         except Exception as error:  # a watcher's; the socket must be closed all the same
-            self._fault(connection, error)
-        if connection.writer is not None:
-            connection.writer.cancel()
-            try:
-                await connection.writer
-            except asyncio.CancelledError:
-                pass
+            connection.fault = error
+        await connection.finish()
         if connection.public_key:
             self._buffers.append(connection.link.buf)
-        if connection.stream is not None:
-            await connection.stream.close()
         self.alive.discard(connection)
+        if connection.fault is not None:
+            self._tell(connection.fault)
 
     def _forget(self, connection: Connection) -> None:
         """Take it out of the tables and tell who needs to know."""
@@ -471,9 +358,9 @@ class Streams:
         """Close what is overdue, keep quiet links alive, dial who is due."""
         now = self.net.now()
         for connection in list(self.alive):
-            reason = self._overdue(connection, now)
+            reason = connection.overdue(now)
             if reason:
-                self._close(connection, reason)
+                connection.close(reason)
             elif len(connection.outbox):
                 if connection.writer is None:
                     connection.start_writer()
@@ -484,11 +371,3 @@ class Streams:
             if peer is None:
                 break
             self._start_dial(peer)
-
-    def _overdue(self, connection: Connection, now: int) -> int:
-        if connection.late_reason:
-            return connection.late_reason if since(now, connection.deadline) > 0 else 0
-        sending_since = connection.sending_since
-        if sending_since >= 0 and since(now, sending_since) > _SEND_TIMEOUT_MS:
-            return SEND_STUCK
-        return connection.link.overdue(now)

@@ -15,12 +15,13 @@ from contextlib import suppress
 
 import structlog
 from shimlet import __version__, gossip, reasons
+from shimlet.connection import Connection
 from shimlet.gossip import MAX_MESSAGE, Gossip
 from shimlet.handshake import Rules
 from shimlet.identity import base58_encode, format_address
 from shimlet.manual import KnownPeer, ManualPeering
 from shimlet.sentences import name, sentence
-from shimlet.streams import Connection, Limits, Streams
+from shimlet.streams import Limits, Streams
 from shimlet.ticks import since
 
 from shimlet_host.config import Config
