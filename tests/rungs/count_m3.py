@@ -29,7 +29,7 @@ FIRMWARE = ROOT / "build/rung3/firmware.elf"
 BOARD = json.loads((ROOT / "boards/qemu_mps2/board.json").read_text())
 
 TIME_LIMIT_S = 540
-MOUNT = f"import m3files\nm3files.use({BOARD['free_memory']})\n"
+MOUNT = f"import m3files\nfiles = m3files.use({BOARD['free_memory']})\n"
 PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 
 
@@ -70,9 +70,9 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 
 @contextlib.contextmanager
-def machine(block: Path) -> Iterator[subprocess.Popen[bytes]]:
+def machine(firmware: Path, block: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The emulated board, its serial line on our pipes; it is killed at the end."""
-    command = ["qemu-system-arm", "-machine", BOARD["machine"], "-kernel", str(FIRMWARE)]
+    command = ["qemu-system-arm", "-machine", BOARD["machine"], "-kernel", str(firmware)]
     command += ["-display", "none", "-monitor", "none", "-serial", "stdio", "-semihosting"]
     command += ["-icount", "shift=0,sleep=off"]
     command += ["-device", f"loader,file={block},addr={BOARD['free_memory']},force-raw=on"]
@@ -124,12 +124,14 @@ def compiled(source: Path, name: str) -> bytes:
     return code
 
 
-def run(statements: str, files: dict[str, bytes], heard: IO[bytes]) -> None:
+def run(
+    statements: str, files: dict[str, bytes], heard: IO[bytes], firmware: Path = FIRMWARE
+) -> None:
     """Run statements on a board with these files, its output to `heard`. Raises BoardError."""
     with tempfile.NamedTemporaryFile() as block:
         block.write(archive(files))
         block.flush()
-        with machine(Path(block.name)) as process:
+        with machine(firmware, Path(block.name)) as process:
             limit = threading.Timer(TIME_LIMIT_S, process.kill)
             limit.start()
             try:

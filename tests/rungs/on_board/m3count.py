@@ -26,10 +26,18 @@ def _instructions(timer: ptr32) -> int:
     return (0 - timer[1]) * 40 & _WRAP
 
 
-def _between_two_readings():
-    """What reading the timer adds to a count."""
+def _nothing(*arguments):
+    """What counting itself costs is measured with this."""
+
+
+def _overhead(*arguments):
+    """What reading the timer, and calling by `*arguments`, add to a count."""
     start = _instructions(_TIMER0)
-    return _instructions(_TIMER0) - start
+    read = _instructions(_TIMER0)
+    _nothing()
+    called = _instructions(_TIMER0)
+    _nothing(*arguments)
+    return _instructions(_TIMER0) - called - (called - read) + (read - start)
 
 
 def ticks():
@@ -43,24 +51,22 @@ def since(start):
 
 
 def count(function, *arguments):
-    """Instructions of a call, at most 2**30, the call itself among them."""
+    """Instructions of a call as it would be written out, at most 2**30."""
     gc.collect()
     start = _instructions(_TIMER0)
     function(*arguments)
-    return (_instructions(_TIMER0) - start - _READING) & _WRAP
+    return (_instructions(_TIMER0) - start - _OVERHEAD) & _WRAP
 
 
 def allocated(function, *arguments):
-    """Bytes of heap that a call takes, freed or not, in blocks of 16."""
+    """Bytes of heap that a call asks for, freed or not."""
     gc.collect()
-    gc.disable()
-    try:
-        before = gc.mem_alloc()
-        function(*arguments)
-        return gc.mem_alloc() - before
-    finally:
-        gc.enable()
+    before = micropython.mem_total()
+    _nothing(*arguments)
+    between = micropython.mem_total()
+    function(*arguments)
+    return micropython.mem_total() - between - (between - before)
 
 
 _start(_TIMER0)
-_READING = _between_two_readings()
+_OVERHEAD = _overhead()

@@ -86,6 +86,11 @@ class Files:
 
     def __init__(self, table):
         self._table = table
+        self._folders = {""}
+        for path in table:
+            while "/" in path:
+                path = path.rsplit("/", 1)[0]
+                self._folders.add(path)
 
     def mount(self, readonly, mkfs):
         """Nothing to do."""
@@ -105,7 +110,7 @@ class Files:
         path = path.strip("/")
         if path in self._table:
             return (_FILE, 0, 0, 0, 0, 0, self._table[path][1], 0, 0, 0)
-        if not path or any(name.startswith(path + "/") for name in self._table):
+        if path in self._folders:
             return (_FOLDER, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         raise OSError(errno.ENOENT)
 
@@ -122,8 +127,11 @@ class Files:
         path = path.strip("/")
         if path not in self._table:
             raise OSError(errno.ENOENT)
-        content = memoryview(uctypes.bytearray_at(*self._table[path]))
-        return (File if "b" in mode else Text)(content)
+        return (File if "b" in mode else Text)(self.view(path))
+
+    def view(self, path):
+        """A file's content where it is."""
+        return memoryview(uctypes.bytearray_at(*self._table[path]))
 
 
 def table_at(address):
@@ -138,6 +146,8 @@ def table_at(address):
 
 
 def use(address):
-    """Mount the archive at /."""
-    mount(Files(table_at(address)), "/")
+    """Mount the archive at /; answer the file system."""
+    files = Files(table_at(address))
+    mount(files, "/")
     os.chdir("/")
+    return files
