@@ -101,3 +101,11 @@ def name(reason: int) -> str:
 def sentence(reason: int) -> str:
     """One sentence for people; "" for 0."""
     return _TEXTS[reason][1] if reason else ""
+
+
+def sentence_of(wanted: str) -> str:
+    """The sentence of a reason by its name, as a board tells it; "" for a name unknown here."""
+    for known, text in _TEXTS.values():
+        if known == wanted:
+            return text
+    return ""

@@ -37,3 +37,9 @@ def test_sentences_are_unique():
 
 def test_no_reason_has_neither_name_nor_sentence():
     assert sentences.name(0) == sentences.sentence(0) == ""
+
+
+def test_a_board_tells_a_name_and_the_sentence_is_found_by_it():
+    for _, code in codes():
+        assert sentences.sentence_of(sentences.name(code)) == sentences.sentence(code)
+    assert sentences.sentence_of("") == sentences.sentence_of("no-such-reason") == ""

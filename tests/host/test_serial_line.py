@@ -18,6 +18,7 @@ from shimlet_host.board.line import (
     LineError,
     LineReader,
     ask,
+    decode,
     encode,
     wait_for_node,
 )
@@ -196,3 +197,10 @@ def test_endless_line_comes_in_pieces_and_is_never_an_answer() -> None:
         assert len(reader._line) < ANSWER_LIMIT
     assert len(found) > 10 and not any(marked for marked, _ in found)
     assert list(reader.feed(b'\n\x1e{"a": 1}\n'))[-1] == (True, b'{"a": 1}')
+
+
+def test_a_peers_last_error_gets_its_sentence() -> None:
+    answer = decode(b'{"peers": [{"lastError": "key-mismatch"}, {"lastError": ""}, 7]}')
+    assert "public key" in answer["peers"][0]["lastErrorText"]
+    assert answer["peers"][1]["lastErrorText"] == ""
+    assert decode(b'{"peers": 3}') == {"peers": 3}

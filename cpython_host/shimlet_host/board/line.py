@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 import serial
+from shimlet.sentences import sentence_of
 
 MARK = b"\x1e"
 REQUEST_LIMIT = 256  # bytes, mark and newline included
@@ -172,7 +173,16 @@ def decode(line: bytes) -> Answer:
         answer = None
     if not isinstance(answer, dict):
         raise LineError(f"The board's answer is not a JSON object: {line[:60]!r}")
+    _add_sentences(answer)
     return answer
+
+
+def _add_sentences(answer: Answer) -> None:
+    """A board tells the name of each peer's last error; its sentence would not fit there."""
+    peers = answer.get("peers")
+    for peer in peers if isinstance(peers, list) else []:
+        if isinstance(peer, dict) and isinstance(peer.get("lastError"), str):
+            peer["lastErrorText"] = sentence_of(peer["lastError"])
 
 
 def _open(device: str) -> serial.Serial:
