@@ -237,7 +237,9 @@ class Streams:
             turns += 1
             if turns % _EVENTS_A_TURN == 0:
                 await self.net.sleep_ms(0)  # reading need not wait while bytes pour in
-            event = link.next_event(self.net.now(), self.net.unix_time())
+            # Frames carry no timestamp, and on a board the time is an int on the heap.
+            unix_time = 0 if link.is_open() else self.net.unix_time()
+            event = link.next_event(self.net.now(), unix_time)
             if event == NEED_DATA:
                 await connection.read()
             elif event < 0:

@@ -5,6 +5,7 @@ rename takes the place of the old file in one step; so a reset leaves the old fi
 Errors are OSErrors.
 """
 
+import errno
 import os
 
 
@@ -12,7 +13,9 @@ def read(path: str, max_bytes: int) -> "bytes | None":
     """The content, cut after max_bytes + 1 to show that it is too long; None: no such file."""
     try:
         size = os.stat(path)[6]
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.ENOENT:  # a failing flash is not a missing file
+            raise
         return None
     with open(path, "rb") as file:
         return file.read(min(size, max_bytes + 1))

@@ -170,9 +170,18 @@ class BoardNet:
                 except OSError:  # the caller has gone, or there is no socket left
                     await asyncio.sleep_ms(50)
                     continue
-                on_stream(self._accepted(connected, source, port))
+                self._hand_over(connected, source, port, on_stream)
         finally:
             self._close_listener()
+
+    def _hand_over(self, connected, source, port: int, on_stream) -> None:
+        """Give the connection to the core; without memory for it, it is closed at once."""
+        accepted = len(self.streams)
+        try:
+            on_stream(self._accepted(connected, source, port))
+        except (OSError, MemoryError):
+            del self.streams[accepted:]
+            connected.close()
 
     def _listen(self, host: str, port: int):
         family, address = _socket_address(host, port)

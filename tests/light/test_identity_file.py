@@ -80,3 +80,23 @@ def test_reading_is_bounded_and_a_missing_file_is_none():
         assert files.read(path, 10) is None
         files.write(path, bytes(100))
         assert len(files.read(path, 10)) == 11
+
+
+def test_a_failing_flash_is_not_a_first_start():
+    whole = files.os
+
+    class FailingFlash:
+        """An os whose stat() fails as a broken flash does."""
+
+        @staticmethod
+        def stat(path):
+            raise OSError(5)  # EIO
+
+    files.os = FailingFlash
+    try:
+        identity.load("identity.seed")
+        raise AssertionError("a new identity was made")
+    except identity.IdentityError as error:
+        assert "cannot be read" in str(error), error
+    finally:
+        files.os = whole

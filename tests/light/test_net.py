@@ -177,3 +177,28 @@ def test_numeric_hosts_need_no_name_server():
         return await BoardNet().resolve("192.0.2.1"), await BoardNet().resolve("::1")
 
     assert run(main()) == ("192.0.2.1", "::1")
+
+
+def test_a_connection_for_which_there_is_no_memory_is_closed_and_the_next_one_is_served():
+    async def test():
+        net = BoardNet()
+        port = random_port()
+        served = []
+
+        def on_stream(stream):
+            served.append(stream)
+            if len(served) == 1:
+                raise MemoryError
+
+        task = asyncio.create_task(net.serve("127.0.0.1", port, on_stream))
+        await asyncio.sleep_ms(0)
+        first = await net.connect("127.0.0.1", port)
+        assert await first.readinto(memoryview(bytearray(1))) == 0
+        second = await net.connect("127.0.0.1", port)
+        await until(lambda: len(served) == 2)
+        assert served[1] in net.streams and served[0] not in net.streams
+        task.cancel()
+        for stream in (first, second, served[1]):
+            await stream.close()
+
+    run(test())
