@@ -71,6 +71,7 @@ _CONSTANTS = (
     b"\xec\xfa\xd6\x3a\xab\x6f\xcb\x5f\x17\x58\x47\x4a\x8c\x19\x44\x6c"
 )
 _WORK = bytearray(704)
+_OUTSIDE = "the bytes named are not in the buffer"
 
 
 @micropython.viper
@@ -119,18 +120,20 @@ def _schedule(lo: uint, hi: uint, work: ptr32, source: ptr8, start: int):
         lo = uint(w[30])  # the word of 15 rounds ago
         hi = uint(w[31])
         low = ((lo >> 1 ^ lo) >> 6 ^ lo) >> 1 ^ ((hi << 6 ^ hi) << 1 ^ hi) << 24
-        high = int(((hi >> 1 ^ hi) >> 6 ^ hi) >> 1 ^ (lo << 7 ^ lo) << 24)
+        high = ((hi >> 1 ^ hi) >> 6 ^ hi) >> 1 ^ (lo << 7 ^ lo) << 24
         lo = uint(w[4])  # of 2 rounds ago
         hi = uint(w[5])
-        high = int(((lo >> 10 ^ hi) >> 13 ^ hi) >> 6 ^ (lo << 10 ^ hi) << 3) + high + w[15] + w[33]
+        sum_high = ((lo >> 10 ^ hi) >> 13 ^ hi) >> 6 ^ (lo << 10 ^ hi) << 3
         lo = ((hi >> 10 ^ lo) >> 13 ^ lo) >> 6 ^ ((hi << 13 ^ hi) << 10 ^ lo) << 3
-        hi = low + lo
-        high = int(hi < lo) + high
-        lo = uint(w[14]) + hi
-        high = int(lo < hi) + high
-        hi = uint(w[32]) + lo
-        w[0] = hi
-        w[1] = int(hi < lo) + high
+        hi = sum_high
+        lo = low + lo
+        hi = uint(low > lo) + hi + high
+        lo = uint(w[14]) + lo
+        hi = uint(uint(w[14]) > lo) + hi + w[15]
+        lo = uint(w[32]) + lo
+        hi = uint(uint(w[32]) > lo) + hi + w[33]
+        w[0] = lo
+        w[1] = hi
         w = ptr32(int(w) - 8)
         n -= 1
 
@@ -146,38 +149,37 @@ def _rounds(lo: uint, hi: uint, work: ptr32, table: ptr32, state: ptr32):
     s = ptr32(int(s) - 8)  # s[0]: schedule, then the new a; s[2], s[4] ... s[16]: a, b ... h
     n = 80
     while n:
-        lo = uint(s[10])
+        lo = uint(s[10])  # e
         hi = uint(s[11])
         low = ((lo >> 4 ^ lo) >> 5 ^ hi) >> 9 ^ ((lo << 5 ^ hi) << 4 ^ hi) << 14
-        high = int(((hi >> 4 ^ hi) >> 5 ^ lo) >> 9 ^ ((hi << 5 ^ lo) << 4 ^ lo) << 14)
-        high = ((s[13] ^ s[15]) & int(hi) ^ s[15]) + high + s[17] + s[1] + table[1]
-        lo = uint((s[12] ^ s[14]) & int(lo) ^ s[14])
-        hi = low + lo
-        high = int(hi < lo) + high
-        lo = uint(s[16]) + hi
-        high = int(lo < hi) + high
-        hi = uint(s[0]) + lo
-        high = int(hi < lo) + high
-        lo = uint(table[0]) + hi
-        high = int(lo < hi) + high
+        high = ((hi >> 4 ^ hi) >> 5 ^ lo) >> 9 ^ ((hi << 5 ^ lo) << 4 ^ lo) << 14
+        lo = uint((s[12] ^ s[14]) & int(lo) ^ s[14])  # f where e has ones, g elsewhere
+        hi = uint((s[13] ^ s[15]) & int(hi) ^ s[15])
+        lo = low + lo
+        hi = uint(low > lo) + hi + high
+        lo = uint(s[16]) + lo  # h
+        hi = uint(uint(s[16]) > lo) + hi + s[17]
+        lo = uint(s[0]) + lo
+        hi = uint(uint(s[0]) > lo) + hi + s[1]
+        lo = uint(table[0]) + lo
+        hi = uint(uint(table[0]) > lo) + hi + table[1]
         sum_low = lo
-        hi = uint(s[8]) + lo
-        s[8] = hi
-        s[9] = int(hi < lo) + high + s[9]
-        lo = uint(s[2])
+        sum_high = hi
+        lo = uint(s[8]) + lo  # d becomes the new e
+        hi = uint(uint(s[8]) > lo) + hi + s[9]
+        s[8] = lo
+        s[9] = hi
+        lo = uint(s[2])  # a
         hi = uint(s[3])
         low = ((lo >> 21 ^ hi) >> 5 ^ hi) >> 2 ^ ((lo << 5 ^ lo) << 21 ^ hi) << 4
-        high = (
-            int(((hi >> 21 ^ lo) >> 5 ^ lo) >> 2 ^ ((hi << 5 ^ hi) << 21 ^ lo) << 4)
-            + high
-            + ((s[5] | int(hi)) & s[7] | s[5] & int(hi))
-        )
-        lo = uint((s[4] | int(lo)) & s[6] | s[4] & int(lo))
-        hi = low + lo
-        high = int(hi < lo) + high
-        lo = sum_low + hi
+        high = ((hi >> 21 ^ lo) >> 5 ^ lo) >> 2 ^ ((hi << 5 ^ hi) << 21 ^ lo) << 4
+        lo = uint((s[4] | int(lo)) & s[6] | s[4] & int(lo))  # what two of a, b, c have
+        hi = uint((s[5] | int(hi)) & s[7] | s[5] & int(hi))
+        lo = low + lo
+        hi = uint(low > lo) + hi + high
+        lo = sum_low + lo
         s[0] = lo
-        s[1] = int(lo < hi) + high
+        s[1] = uint(sum_low > lo) + hi + sum_high
         s = ptr32(int(s) - 8)
         table = ptr32(int(table) + 8)
         n -= 1
@@ -240,7 +242,8 @@ class Sha512:
 
     def update(self, buf, start: int, length: int) -> None:
         """Add the bytes buf[start:start + length]; ValueError if the buffer has fewer."""
-        _must_hold(buf, start, length)
+        if start < 0 or length < 0 or start + length > len(buf):
+            raise ValueError(_OUTSIDE)
         self._total += length
         while length:
             n = min(128 - self._used, length)
@@ -257,7 +260,8 @@ class Sha512:
 
     def digest_into(self, out, at: int) -> None:
         """Write the 64 bytes of the digest to out[at:at + 64]; the object is used up."""
-        _must_hold(out, at, 64)
+        if at < 0 or at + 64 > len(out):
+            raise ValueError(_OUTSIDE)
         used = self._used
         total = self._total
         block = self._block
@@ -274,11 +278,6 @@ class Sha512:
     def _compress(self, source, start: int) -> None:
         _schedule(0, 0, _WORK, source, start)
         _rounds(0, 0, _WORK, _TABLE, self._state)
-
-
-def _must_hold(buf, at: int, length: int) -> None:
-    if at < 0 or length < 0 or at + length > len(buf):
-        raise ValueError("the bytes named are not in the buffer")
 
 
 _RUNNING = Sha512()
