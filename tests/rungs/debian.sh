@@ -9,6 +9,13 @@ needs() {
     command -v "$1" >/dev/null || { echo "Rung 2 needs $1 (Debian and Ubuntu: the package $2)." >&2; exit 1; }
 }
 
+# debian_mirror: where Debian's packages come from: $DEBIAN_MIRROR, or what this machine's own apt uses.
+debian_mirror() {
+    mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$')}
+    [ -n "$mirror" ] || { echo "Rung 2 needs a mirror of Debian: name its URL by DEBIAN_MIRROR=." >&2; exit 1; }
+    echo "$mirror"
+}
+
 # own_apt FOLDER ARCH KIND...: an apt for what Debian has for ARCH; each KIND is deb or deb-src.
 own_apt() {
     apt_here=$1/apt
@@ -19,7 +26,8 @@ own_apt() {
     [ -e "$keyring" ] || { echo "Rung 2 needs $keyring (the package debian-archive-keyring)." >&2; exit 1; }
     mkdir -p "$apt_here/state/lists/partial" "$apt_here/cache/archives/partial"
     : >"$apt_here/status"
-    printf "%s [signed-by=$keyring] http://deb.debian.org/debian trixie main\n" "$@" >"$apt_here/sources.list"
+    mirror=$(debian_mirror) || exit 1
+    printf "%s [signed-by=$keyring] $mirror trixie main\n" "$@" >"$apt_here/sources.list"
     cat >"$apt_here/apt.conf" <<EOF
 Dir::Etc::sourcelist "$apt_here/sources.list";
 Dir::Etc::sourceparts "-";
