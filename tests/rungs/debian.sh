@@ -11,9 +11,9 @@ needs() {
 
 # debian_mirror: where Debian's packages come from: $DEBIAN_MIRROR, or what this machine's own apt uses.
 debian_mirror() {
-    mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$')}
+    mirror=${DEBIAN_MIRROR:-$(grep -rhoE 'https?://[^ ]+/debian/*( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -n 1)}
     [ -n "$mirror" ] || { echo "Rung 2 needs a mirror of Debian: name its URL by DEBIAN_MIRROR=." >&2; exit 1; }
-    echo "$mirror"
+    echo $mirror
 }
 
 # own_apt FOLDER ARCH KIND...: an apt for what Debian has for ARCH; each KIND is deb or deb-src.
