@@ -3,14 +3,16 @@
 Bytes go in, bytes come out; any bytes-like object will do for bytes. Mistakes of the caller raise
 ValueError, a signature that is not right is just False. For buffers and offsets instead, see
 `ed25519`, `sha512` and `blake2b` in the modules of these names. `backend` says which arithmetic
-runs: "bigint" is plain ints. How far signing is safe from being timed: see `ed25519`.
+runs, "viper", "viper-rolled" or "bigint": see `chosen`, where `WHY` says why it is not viper. How
+far signing is safe from being timed: see `viper.ed25519` and `bigint.ed25519`.
 """
 
 from . import ed25519
 from .blake2b import blake2b as blake2b
+from .chosen import BACKEND
 from .sha512 import sha512 as sha512
 
-backend = "bigint"
+backend = BACKEND
 
 
 def public_key(seed) -> bytes:

@@ -1,4 +1,10 @@
 """BLAKE2b by the fastest arithmetic that runs here; see the functions themselves."""
 
-from .bigint.blake2b import blake2b as blake2b
-from .bigint.blake2b import blake2b_into as blake2b_into
+from .chosen import BACKEND
+
+if BACKEND == "bigint":
+    from .bigint.blake2b import blake2b, blake2b_into
+else:
+    from .viper.blake2b import blake2b, blake2b_into
+
+__all__ = ("blake2b", "blake2b_into")

@@ -5,6 +5,11 @@ the caller, or a bool; see the functions themselves. Called by the node's identi
 `shimlet_crypto`.
 """
 
-from .bigint.ed25519 import public_key_into as public_key_into
-from .bigint.ed25519 import sign_into as sign_into
-from .bigint.ed25519 import verify_in as verify_in
+from .chosen import BACKEND
+
+if BACKEND == "bigint":
+    from .bigint.ed25519 import public_key_into, sign_into, verify_in
+else:
+    from .viper.ed25519 import public_key_into, sign_into, verify_in
+
+__all__ = ("public_key_into", "sign_into", "verify_in")

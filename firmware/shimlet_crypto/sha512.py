@@ -1,5 +1,10 @@
 """SHA-512 by the fastest arithmetic that runs here; see the functions themselves."""
 
-from .bigint.sha512 import Sha512 as Sha512
-from .bigint.sha512 import sha512 as sha512
-from .bigint.sha512 import sha512_into as sha512_into
+from .chosen import BACKEND
+
+if BACKEND == "bigint":
+    from .bigint.sha512 import Sha512, sha512, sha512_into
+else:
+    from .viper.sha512 import Sha512, sha512, sha512_into
+
+__all__ = ("Sha512", "sha512", "sha512_into")

@@ -272,7 +272,7 @@ def test_all_that_ships_can_be_imported_on_the_board(tmp_path: Path) -> None:
     modules = [
         path.removeprefix("/lib/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for path in shipped(compiled=False)
-        if path.startswith("/lib/")
+        if path.startswith("/lib/") and "/viper/" not in path  # that is for words of 32 bits
     ]
     imports = "\n".join(f"import {module}" for module in modules)
     main = f"{imports}\nwhile True:\n    print('all imported')\n"

@@ -1,0 +1,187 @@
+"""Ed25519 (RFC 8032) in viper: public keys, signing, verifying. Allocates nothing on the heap.
+
+In: seeds, keys, messages and signatures as parts of buffers. Out: bytes written into buffers of
+the caller, or a bool. Called through `shimlet_crypto.ed25519`.
+
+Signing and deriving keys take the same steps on the same memory for all secrets: no branch, no
+index and no big int depends on one, and table entries are selected by reading all. What remains
+is the processor: ESP32, RP2040 and the Cortex-M3 multiply in constant time; where a chip does not
+(a Cortex-M0 with the slow multiplier does), or has a data cache in front of its RAM, signing may
+be timed. Verifying takes as long as its public numbers want.
+
+Secrets stay in the buffers of this module until the next call. One thread at a time.
+
+Verifying wants s * B - h * A - R to be the neutral point. It multiplies this by an odd v with
+u = +-v * h mod 8 * L, u and v half as long as h: so half of the doublings go. The order of all
+points divides 8 * L and v is odd, so the product is neutral if, and only if, the sum is.
+"""
+
+from micropython import const
+
+from .curve import (
+    base_multiple,
+    combine,
+    compress_into,
+    decompress,
+    is_neutral,
+    keep_multiples,
+)
+from .scalar import (
+    clear,
+    comb_bits,
+    copy,
+    finish,
+    halve,
+    is_below,
+    is_one_of,
+    load,
+    multiply_add,
+    reduce,
+    store,
+)
+from .sha512 import Sha512
+
+# Numbers of 32 bytes, the lowest first.
+_L = (
+    b"\xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14"
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10"
+)
+_P = b"\xed" + b"\xff" * 30 + b"\x7f"
+# The y of the 8 points whose order divides 8.
+_SMALL = (
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0"
+    b"\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05"
+    b"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f"
+    b"\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a"
+    b"\xec\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
+)
+# Places of limbs in `_words`: 40 each but for the last two. The upper 20 of the nonce are 0.
+_NONCE = const(0)
+_HASH = const(40)
+_ZERO = const(60)
+_R = const(80)
+_PRODUCT = const(120)
+_SCALAR = const(160)
+_words = bytearray(180 * 4)
+_limits = bytearray(41 * 4)
+_digest = bytearray(64)
+_bits = bytearray(32)
+_signature = bytearray(64)
+_hash = Sha512()
+
+
+def _prepare() -> None:
+    """The limbs of L, (L - 2**252) * 2**8 and L - 2**252, as `reduce` wants them."""
+    load(_L, 0, 32, _limits, 0, 20)
+    load(b"\0" + _L[:16], 0, 17, _limits, 20, 11)
+    load(_L, 0, 16, _limits, 31, 10)
+
+
+_prepare()
+
+
+def public_key_into(seed, out, at: int) -> None:
+    """Write the 32-byte public key of a 32-byte seed to out[at:at + 32]."""
+    _expand(seed)
+    load(_digest, 0, 32, _words, _PRODUCT, 40)
+    _base_multiple(_PRODUCT)
+    compress_into(out, at)
+
+
+def sign_into(seed, public_key, buf, start: int, length: int, out, at: int) -> None:
+    """Sign buf[start:start + length]: write 64 bytes to out[at:at + 64].
+
+    `public_key` must be the one of `seed`: a signature made with another one gives the seed away.
+    """
+    _expand(seed)
+    load(_digest, 0, 32, _words, _SCALAR, 20)
+    _hash.reset()
+    _hash.update(_digest, 32, 32)
+    _hash.update(buf, start, length)
+    _hash.digest_into(_digest, 0)
+    load(_digest, 0, 64, _words, _NONCE, 40)
+    _base_multiple(_NONCE)
+    compress_into(_signature, 0)  # apart from `out`, which may be the buffer of the message
+    _challenge(_signature, 0, public_key, 0, buf, start, length)
+    multiply_add(_words, _PRODUCT, _HASH, _SCALAR, _NONCE)
+    _reduce(_PRODUCT)
+    store(_words, _PRODUCT, _signature, 32)
+    copy(_signature, out, at, 64)
+
+
+def verify_in(
+    key, key_at: int, buf, start: int, length: int, signature, signature_at: int
+) -> bool:
+    """Whether signature[signature_at:+64] is right for buf[start:+length] and key[key_at:+32].
+
+    The rules are those of libsodium: S below L, key and R not of small order, key reduced and on
+    the curve, and R equal to the result byte for byte.
+    """
+    if not is_below(signature, signature_at + 32, 255, _L):
+        return False
+    if not (_take_point(key, key_at, 0) and _take_point(signature, signature_at, 1)):
+        return False
+    _challenge(signature, signature_at, key, key_at, buf, start, length)
+    load(signature, signature_at + 32, 32, _words, _SCALAR, 20)
+    found = halve(_words, _HASH, _R, _NONCE, _limits)
+    second = 20 if found & 2 else 0
+    multiply_add(_words, _PRODUCT, _NONCE + second, _SCALAR, _ZERO)
+    _reduce(_PRODUCT)
+    _signs_of(_PRODUCT)
+    combine(_words, _R + second, _NONCE + second, found & 1, _bits)
+    return is_neutral()
+
+
+def _take_point(buf, at: int, number: int) -> bool:
+    """Make point `number` of `combine` the opposite of the one in buf; False: to be refused."""
+    if is_one_of(buf, at, _SMALL, 5) or not is_below(buf, at, 127, _P):
+        return False
+    if not decompress(buf, at):
+        return False
+    keep_multiples(number)
+    return True
+
+
+def _expand(seed) -> None:
+    """The secret scalar and the 32-byte prefix of a seed, to `_digest`."""
+    _hash.reset()
+    _hash.update(seed, 0, 32)
+    _hash.digest_into(_digest, 0)
+    _digest[0] &= 248
+    _digest[31] = _digest[31] & 63 | 64
+
+
+def _challenge(r, r_at: int, key, key_at: int, buf, start: int, length: int) -> None:
+    """SHA-512 of R, the key and the message, mod L, to `_HASH`; the 20 limbs above are 0."""
+    _hash.reset()
+    _hash.update(r, r_at, 32)
+    _hash.update(key, key_at, 32)
+    _hash.update(buf, start, length)
+    _hash.digest_into(_digest, 0)
+    load(_digest, 0, 64, _words, _HASH, 40)
+    _reduce(_HASH)
+
+
+def _reduce(at: int) -> None:
+    """The 40 limbs there, mod L."""
+    reduce(_words, at, _limits)
+    finish(_words, at, _limits)
+
+
+def _signs_of(at: int) -> None:
+    """The number there, below L, as signs for the comb, to `_bits`."""
+    comb_bits(_words, at, _limits, at + 20)
+    store(_words, at + 20, _bits, 0)
+    clear(_words, at + 20)
+
+
+def _base_multiple(at: int) -> None:
+    """The point becomes the multiple of B by the 40 limbs there, which become their rest mod L."""
+    _reduce(at)
+    _signs_of(at)
+    base_multiple(_bits)

@@ -1,0 +1,219 @@
+"""Arithmetic mod P = 2**255 - 19 in viper, as short programs; in loops, to compile on a board.
+
+In: `words`, registers of 20 limbs of 32 bits. Out: the same, changed. Called by `curve` alone.
+
+An element is the sum of limb[i] * 2**(13 * i), limbs signed. A "unit" is a limb of 2**12, what
+carrying leaves (but for limb 2, which may be 3 more). Sums and differences are not carried: their
+units add. A product sums up 20 products of limbs, so the units of two factors, multiplied, may be
+6.3 at most: 20 * 2**24 * 6.3 and what folding adds stay below 2**31. Each program in `curve` says
+how it keeps to that. The top folds in as 2**260 = 608 mod P.
+
+`script` is pairs of bytes: the number of the instruction in `programs` at which to start (255
+ends) and an argument. An instruction is four bytes, operation and up to three registers:
+
+    0                end of the program
+    1 d a b          d = a * b
+    2 d a n          d = a ** (2 ** n), n from 1 on
+    3 d a b          d = a + b
+    4 d a b          d = a - b
+    5 d              carry d, in place
+    6 d a            d to d + 3 = entry argument >> 1 of the table of four elements each at a;
+                     the opposite point (first two swapped, third negated) if the argument is odd
+    7 d a            entry `argument` of the table at d = a to a + 3
+    8                pick entry argument >> 1 of `comb`, negative if the argument is odd
+    9 d              select by secrets: the entry that the bits argument + 51 * (0 to 4) of `bits`
+                     name; d and d + 1 are overwritten. In constant time
+    10 d             d to d + 2 = what was picked or selected, unpacked
+
+Compiled for a processor, the module that firmware/generator writes takes the place of this one.
+There all of it is one viper function; here each stays below 2 KB of machine code, which is what
+MicroPython 1.25 can compile for all processors.
+"""
+
+import micropython
+
+FORM = "viper-rolled"
+
+_wide = bytearray(160)
+
+
+def run(x, y, words, script, programs, comb, bits):  # noqa: C901 - a table of functions is slower
+    """Run a script; x and y, 0, are only there because the unrolled form needs two registers."""
+    at = 0
+    source = entry = flip = 0
+    while script[at] != 255:
+        pc = script[at] * 4
+        arg = script[at + 1]
+        at += 2
+        while programs[pc]:
+            op = programs[pc]
+            d = programs[pc + 1] * 20
+            a = programs[pc + 2] * 20
+            n = programs[pc + 3]
+            pc += 4
+            if op == 1:
+                _multiply(words, a, n * 20, _wide)
+                _reduce(_wide, words, d)
+            elif op == 2:
+                while n:
+                    _multiply(words, a, a, _wide)
+                    _reduce(_wide, words, d)
+                    a = d
+                    n -= 1
+            elif op == 3:
+                _add(words, d, a, n * 20)
+            elif op == 4:
+                _subtract(words, d, a, n * 20)
+            elif op == 5:
+                _carry(words, d)
+            elif op == 6:
+                _load(words, d, a + (arg >> 1) * 80, arg & 1)
+            elif op == 7:
+                _load(words, d + arg * 80, a, 0)
+            elif op == 8:
+                source, entry, flip = comb, (arg >> 1) * 48, -(arg & 1)
+            elif op == 9:
+                flip = _select(words, d, comb, bits, arg)
+                source, entry = words, d * 2
+            else:
+                _unpack(source, entry, words, d, flip)
+
+
+@micropython.viper
+def _multiply(words: ptr32, a: int, b: int, wide: ptr32):
+    """The 39 sums of products of a * b."""
+    k = 0
+    while k < 39:
+        i = 0
+        end = k + 1
+        if k > 19:
+            i = k - 19
+            end = 20
+        total = 0
+        while i < end:
+            total += words[a + i] * words[b + k - i]
+            i += 1
+        wide[k] = total
+        k += 1
+
+
+@micropython.viper
+def _reduce(wide: ptr32, words: ptr32, d: int):
+    """Fold the upper sums in and carry all along."""
+    above = int(wide[20])
+    carry = 4096
+    k = 0
+    while k < 20:
+        if k < 19:
+            low = (above & 8191) * 608
+            above = above >> 13
+            if k < 18:
+                above += int(wide[k + 21])
+        else:
+            low = above * 608
+        low += int(wide[k]) + carry
+        words[d + k] = (low & 8191) - 4096
+        carry = (low >> 13) + 4096
+        k += 1
+    low = (carry - 4096) * 608 + int(words[d]) + 4096
+    words[d] = (low & 8191) - 4096
+    low = (low >> 13) + int(words[d + 1]) + 4096
+    words[d + 1] = (low & 8191) - 4096
+    words[d + 2] = int(words[d + 2]) + (low >> 13)
+
+
+@micropython.viper
+def _carry(words: ptr32, d: int):
+    carry = 4096
+    k = 0
+    while k < 20:
+        low = int(words[d + k]) + carry
+        words[d + k] = (low & 8191) - 4096
+        carry = (low >> 13) + 4096
+        k += 1
+    low = (carry - 4096) * 608 + int(words[d]) + 4096
+    words[d] = (low & 8191) - 4096
+    low = (low >> 13) + int(words[d + 1]) + 4096
+    words[d + 1] = (low & 8191) - 4096
+    words[d + 2] = int(words[d + 2]) + (low >> 13)
+
+
+@micropython.viper
+def _add(words: ptr32, d: int, a: int, b: int):
+    k = 0
+    while k < 20:
+        words[d + k] = words[a + k] + words[b + k]
+        k += 1
+
+
+@micropython.viper
+def _subtract(words: ptr32, d: int, a: int, b: int):
+    k = 0
+    while k < 20:
+        words[d + k] = words[a + k] - words[b + k]
+        k += 1
+
+
+@micropython.viper
+def _load(words: ptr32, d: int, a: int, negative: int):
+    """Copy four elements, as the opposite point if `negative` is 1."""
+    flip = 0 - negative
+    k = 0
+    while k < 20:
+        x = int(words[a + k])
+        y = int(words[a + k + 20])
+        swap = (x ^ y) & flip
+        words[d + k] = x ^ swap
+        words[d + k + 20] = y ^ swap
+        words[d + k + 40] = (words[a + k + 40] ^ flip) - flip
+        words[d + k + 60] = words[a + k + 60]
+        k += 1
+
+
+@micropython.viper
+def _select(words: ptr32, d: int, comb: ptr32, bits: ptr8, at: int) -> int:
+    """Copy one entry of the comb to d by reading all; answer -1 for a negative one, else 0."""
+    entry = 0
+    source = 0
+    if at >= 17:
+        source = 384
+    if at >= 34:
+        source = 768
+    i = 0
+    while i < 4:
+        entry = entry | (((int(bits[at >> 3]) >> (at & 7)) & 1) << i)
+        at += 51
+        i += 1
+    flip = ((int(bits[at >> 3]) >> (at & 7)) & 1) - 1
+    entry = entry ^ (flip & 15)
+    i = 0
+    while i < 24:
+        total = 0
+        k = 0
+        while k < 16:
+            total = total | (int(comb[source + k * 24 + i]) & (((k ^ entry) - 1) >> 31))
+            k += 1
+        words[d + i] = total
+        i += 1
+    return flip
+
+
+@micropython.viper
+def _unpack(packed: ptr16, at: int, words: ptr32, d: int, flip: int):
+    """Three elements of 32 bytes each become 20 limbs each; the opposite point if flip is -1."""
+    n = 0
+    while n < 20:
+        bit = n * 13
+        i = at + (bit >> 4)
+        bit = bit & 15
+        mask = 8191
+        if n == 19:
+            mask = 255
+        x = ((int(packed[i]) | (int(packed[i + 1]) << 16)) >> bit) & mask
+        y = ((int(packed[i + 16]) | (int(packed[i + 17]) << 16)) >> bit) & mask
+        z = ((int(packed[i + 32]) | (int(packed[i + 33]) << 16)) >> bit) & mask
+        swap = (x ^ y) & flip
+        words[d + n] = x ^ swap
+        words[d + n + 20] = y ^ swap
+        words[d + n + 40] = (z ^ flip) - flip
+        n += 1
