@@ -15,11 +15,16 @@ from pathlib import Path
 
 from count_m3 import BOARD, ROOT, BoardError, compiled, files_for_board, run
 
-# Not link_frames, one of whose tests takes more than this heap.
-CORE = ["gossip", "handshake", "identity", "link_handshake", "manual", "no_alloc", "outbox"]
-CORE += ["packet", "pending", "reasons", "recent", "ticks", "wire"]
-TESTS = ["tests/light/test_crypto.py", *(f"tests/core/test_{name}.py" for name in CORE)]
-HELPERS = ["helpers.py", "pretend.py", "run_mpy.py"]
+CORE = ["gossip", "handshake", "identity", "link_frames", "link_handshake", "manual", "no_alloc"]
+CORE += ["outbox", "packet", "pending", "reasons", "recent", "ticks", "wire"]
+CRYPTO = [
+    path
+    for path in sorted(ROOT.glob("tests/light/test_*.py"))
+    if "from shimlet_crypto" in path.read_text()
+]
+TESTS = [str(path.relative_to(ROOT)) for path in CRYPTO]
+TESTS += [f"tests/core/test_{name}.py" for name in CORE]
+HELPERS = ["helpers.py", "pretend.py", "random_cases.py", "run_mpy.py"]
 START = "import sys\nsys.path.append('tests')\nimport run_mpy\nrun_mpy.main(['{}'])"
 
 
