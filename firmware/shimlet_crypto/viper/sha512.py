@@ -3,9 +3,10 @@
 In: any bytes-like object, or a part of one. Out: 64 bytes, written into a buffer of the caller.
 Called through `shimlet_crypto.sha512`. Nothing here allocates but `Sha512()` and `sha512`.
 
-A 64-bit word is two 32-bit halves, the low one first. A carry is what an unsigned comparison
-answers, so there is no branch that depends on data; but for it the compiler itself emits a short
-branch on armv6m and xtensa. All hashes share one working buffer: no two threads at once.
+A 64-bit word is two 32-bit halves, the low one first. Adding x takes two lines, and the carry is
+what an unsigned comparison answers: lo = x_low + lo; hi = (x_low > lo) + hi + x_high. So no branch
+depends on data, but those short ones that the compiler makes of comparisons on armv6m and xtensa.
+All hashes share one working buffer: no two threads at once.
 
 The working buffer is used from its end: the eight words of the state, and below them the 80 words
 of the message schedule, the first one highest. Each round needs the schedule's next word and has
