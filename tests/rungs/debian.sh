@@ -1,4 +1,4 @@
-# Debian's packages without root, for get_rung2 and get_frozen, which source this.
+# Debian's packages without root, for get_rung2, get_rung3 and get_frozen, which source this.
 #
 # apt gets its own sources, state and architecture, so that it neither sees nor changes what this machine has installed.
 # In: a folder for all that, made anew but for the lists, and what to get. Out: packages unpacked in a folder.
@@ -6,13 +6,13 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # needs COMMAND PACKAGE
 needs() {
-    command -v "$1" >/dev/null || { echo "Rung 2 needs $1 (Debian and Ubuntu: the package $2)." >&2; exit 1; }
+    command -v "$1" >/dev/null || { echo "This rung needs $1 (Debian and Ubuntu: the package $2)." >&2; exit 1; }
 }
 
 # debian_mirror: where Debian's packages come from: $DEBIAN_MIRROR, or what this machine's own apt uses.
 debian_mirror() {
     mirror=${DEBIAN_MIRROR:-$(grep -rhoE 'https?://[^ ]+/debian/*( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -n 1)}
-    [ -n "$mirror" ] || { echo "Rung 2 needs a mirror of Debian: name its URL by DEBIAN_MIRROR=." >&2; exit 1; }
+    [ -n "$mirror" ] || { echo "This rung needs a mirror of Debian: name its URL by DEBIAN_MIRROR=." >&2; exit 1; }
     echo $mirror
 }
 
@@ -23,7 +23,7 @@ own_apt() {
     shift 2
     needs apt-get apt
     needs dpkg dpkg
-    [ -e "$keyring" ] || { echo "Rung 2 needs $keyring (the package debian-archive-keyring)." >&2; exit 1; }
+    [ -e "$keyring" ] || { echo "This rung needs $keyring (the package debian-archive-keyring)." >&2; exit 1; }
     mkdir -p "$apt_here/state/lists/partial" "$apt_here/cache/archives/partial"
     : >"$apt_here/status"
     mirror=$(debian_mirror) || exit 1
