@@ -4,20 +4,15 @@ In: any bytes-like object, or a part of one. Out: the digest, written into a buf
 Called through `shimlet_crypto.blake2b`. Nothing here allocates but `blake2b`.
 
 A 64-bit word is two 32-bit halves, the low one first; for carries, constant time, and why the
-expressions look as they do, see `sha512`. All hashes share one working buffer: no two threads at
-once. It holds, in 64-bit words: the matrix (16) and behind it the block of the message (16), so
-that one byte says where a word is; the chaining value (8), and the start values (8).
+expressions look as they do, see `sha512`. Its working buffer holds here, in 64-bit words: the
+matrix (16) and behind it the block of the message (16), so that one byte says where a word is;
+the chaining value (8), and the start values, which are those of SHA-512 (8).
 """
 
 import micropython
 
-# The start values of SHA-512, low halves first.
-_START = (
-    b"\x08\xc9\xbc\xf3\x67\xe6\x09\x6a\x3b\xa7\xca\x84\x85\xae\x67\xbb"
-    b"\x2b\xf8\x94\xfe\x72\xf3\x6e\x3c\xf1\x36\x1d\x5f\x3a\xf5\x4f\xa5"
-    b"\xd1\x82\xe6\xad\x7f\x52\x0e\x51\x1f\x6c\x3e\x2b\x8c\x68\x05\x9b"
-    b"\x6b\xbd\x41\xfb\xab\xd9\x83\x1f\x79\x21\x7e\x13\x19\xcd\xe0\x5b"
-)
+from .sha512 import OUTSIDE, START, WORK, copy
+
 # Where the four words are that each of the eight mixings of a round works on: the four columns,
 # then the four diagonals.
 _PLACES = (
@@ -39,52 +34,23 @@ _ORDER = (
     b"\x80\x88\x90\x98\xa0\xa8\xb0\xb8\xc0\xc8\xd0\xd8\xe0\xe8\xf0\xf8"
     b"\xf0\xd0\xa0\xc0\xc8\xf8\xe8\xb0\x88\xe0\x80\x90\xd8\xb8\xa8\x98"
 )
-_WORK = bytearray(320) + _START
 
 
 @micropython.viper
-def _reset(work: ptr32, size: int):
-    """Set the chaining value for a digest of `size` bytes."""
-    i = 64
-    while i < 80:
-        work[i] = work[i + 16]
-        i += 1
-    work[64] ^= 0x01010000 ^ size
+def _begin(to: ptr8, source: ptr8, length: int, count: int):
+    """Write zeros behind the `length` bytes of this block; fill the matrix.
 
-
-@micropython.viper
-def _begin(to: ptr8, source: ptr8, start: int, length: int, count: int):
-    """Take the block source[start:start + length], zeros behind it; fill the matrix.
-
-    `to` is the working buffer, `count` the bytes of message with this block, and for the last
-    block ~count.
+    `to` and `source` are the working buffer, `count` the bytes of message with this block, and
+    for the last block ~count.
     """
-    to = ptr8(int(to) + 128)
+    source = ptr8(int(source) + 256)
     end = int(to) + 128
-    source = ptr8(int(source) + start)
-    while length >= 8:
-        to[0] = source[0]
-        to[1] = source[1]
-        to[2] = source[2]
-        to[3] = source[3]
-        to[4] = source[4]
-        to[5] = source[5]
-        to[6] = source[6]
-        to[7] = source[7]
-        to = ptr8(int(to) + 8)
-        source = ptr8(int(source) + 8)
-        length -= 8
-    while length:
-        to[0] = source[0]
-        to = ptr8(int(to) + 1)
-        source = ptr8(int(source) + 1)
-        length -= 1
-    while int(to) != end:
+    to = ptr8(int(to) + 128 + length)
+    while int(to) != int(source):
         to[0] = 0
         to = ptr8(int(to) + 1)
-    source = to
     to = ptr8(int(to) - 256)
-    while int(source) != end + 128:  # the chaining value and the start values
+    while int(to) != end:  # the chaining value and the start values
         ptr32(to)[0] = ptr32(source)[0]
         ptr32(to)[1] = ptr32(source)[1]
         ptr32(to)[2] = ptr32(source)[2]
@@ -166,18 +132,6 @@ def _mix(lo: uint, hi: uint, work: ptr32, places: ptr8, order: ptr8):
         n -= 1
 
 
-@micropython.viper
-def _write(out: ptr8, chain: ptr8, at: int, size: int):
-    """Write the first `size` bytes of the chaining value."""
-    out = ptr8(int(out) + at)
-    chain = ptr8(int(chain) + 256)
-    while size:
-        out[0] = chain[0]
-        out = ptr8(int(out) + 1)
-        chain = ptr8(int(chain) + 1)
-        size -= 1
-
-
 def blake2b_into(buf, start: int, length: int, size: int, out, at: int) -> None:
     """Write BLAKE2b of buf[start:start + length] to out[at:at + size].
 
@@ -186,23 +140,42 @@ def blake2b_into(buf, start: int, length: int, size: int, out, at: int) -> None:
     if not 1 <= size <= 64:
         raise ValueError("a BLAKE2b digest has 1 to 64 bytes")
     if start < 0 or length < 0 or start + length > len(buf) or at < 0 or at + size > len(out):
-        raise ValueError("the bytes named are not in the buffer")
-    _reset(_WORK, size)
+        raise ValueError(OUTSIDE)
+    _start(size)
     _absorb(buf, start, length)
-    _write(out, _WORK, at, size)
+    _write(out, at, size)
+
+
+# Functions of their own: one with more than eleven variables and arguments of a call, together,
+# takes its frame from the heap.
+
+
+def _start(size: int) -> None:
+    copy(WORK, START, 256, 0, 64)
+    copy(WORK, START, 320, 0, 64)
+    WORK[256] ^= size
+    WORK[258] ^= 1
+    WORK[259] ^= 1
+
+
+def _write(out, at: int, size: int) -> None:
+    copy(out, WORK, at, 256, size)
 
 
 def _absorb(buf, start: int, length: int) -> None:
-    # A function of its own: one with more than eleven variables and arguments of calls would
-    # take its frame from the heap.
     done = 128
     while done < length:  # the last block, full or not, is for below
-        _begin(_WORK, buf, start, 128, done)
-        _mix(0, 0, _WORK, _PLACES, _ORDER)
+        copy(WORK, buf, 128, start, 128)
+        _compress(128, done)
         start += 128
         done += 128
-    _begin(_WORK, buf, start, length + 128 - done, ~length)
-    _mix(0, 0, _WORK, _PLACES, _ORDER)
+    copy(WORK, buf, 128, start, length + 128 - done)
+    _compress(length + 128 - done, ~length)
+
+
+def _compress(length: int, count: int) -> None:
+    _begin(WORK, WORK, length, count)
+    _mix(0, 0, WORK, _PLACES, _ORDER)
 
 
 def blake2b(data, size: int = 32) -> bytes:

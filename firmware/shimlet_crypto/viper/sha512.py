@@ -6,7 +6,7 @@ Called through `shimlet_crypto.sha512`. Nothing here allocates but `Sha512()` an
 A 64-bit word is two 32-bit halves, the low one first. Adding x takes two lines, and the carry is
 what an unsigned comparison answers: lo = x_low + lo; hi = (x_low > lo) + hi + x_high. So no branch
 depends on data, but those short ones that the compiler makes of comparisons on armv6m and xtensa.
-All hashes share one working buffer: no two threads at once.
+All hashes share one working buffer, BLAKE2b too: no two threads at once.
 
 The working buffer is used from its end: the eight words of the state, and below them the 80 words
 of the message schedule, the first one highest. Each round needs the schedule's next word and has
@@ -22,7 +22,7 @@ x >> 14 ^ x >> 18 is (x >> 4 ^ x) >> 14.
 import micropython
 
 # The first 64 fractional bits of the square roots of the first 8 primes, low halves first.
-_START = (
+START = (
     b"\x08\xc9\xbc\xf3\x67\xe6\x09\x6a\x3b\xa7\xca\x84\x85\xae\x67\xbb"
     b"\x2b\xf8\x94\xfe\x72\xf3\x6e\x3c\xf1\x36\x1d\x5f\x3a\xf5\x4f\xa5"
     b"\xd1\x82\xe6\xad\x7f\x52\x0e\x51\x1f\x6c\x3e\x2b\x8c\x68\x05\x9b"
@@ -71,8 +71,8 @@ _CONSTANTS = (
     b"\xb6\x42\x3e\xcb\xbe\xd4\xc5\x4c\x2a\x7e\x65\xfc\x9c\x29\x7f\x59"
     b"\xec\xfa\xd6\x3a\xab\x6f\xcb\x5f\x17\x58\x47\x4a\x8c\x19\x44\x6c"
 )
-_WORK = bytearray(704)
-_OUTSIDE = "the bytes named are not in the buffer"
+WORK = bytearray(704)
+OUTSIDE = "the bytes named are not in the buffer"
 
 
 @micropython.viper
@@ -85,7 +85,7 @@ _TABLE = _CONSTANTS if _is_aligned(_CONSTANTS) else bytearray(_CONSTANTS)
 
 
 @micropython.viper
-def _copy(to: ptr8, source: ptr8, to_at: int, source_at: int, length: int):
+def copy(to: ptr8, source: ptr8, to_at: int, source_at: int, length: int):
     """Copy bytes: a slice would be allocated first."""
     to = ptr8(int(to) + to_at)
     source = ptr8(int(source) + source_at)
@@ -230,28 +230,28 @@ class Sha512:
     """A running hash: `update` as often as you like, then `digest_into` once."""
 
     def __init__(self):
-        self._state = bytearray(_START)
+        self._state = bytearray(START)
         self._block = bytearray(128)
         self._used = 0
         self._total = 0
 
     def reset(self) -> None:
         """Begin anew, with the same memory."""
-        _copy(self._state, _START, 0, 0, 64)
+        copy(self._state, START, 0, 0, 64)
         self._used = 0
         self._total = 0
 
     def update(self, buf, start: int, length: int) -> None:
         """Add the bytes buf[start:start + length]; ValueError if the buffer has fewer."""
         if start < 0 or length < 0 or start + length > len(buf):
-            raise ValueError(_OUTSIDE)
+            raise ValueError(OUTSIDE)
         self._total += length
         while length:
             n = min(128 - self._used, length)
             if n == 128:
                 self._compress(buf, start)
             else:
-                _copy(self._block, buf, self._used, start, n)
+                copy(self._block, buf, self._used, start, n)
                 self._used += n
                 if self._used == 128:
                     self._used = 0
@@ -262,7 +262,7 @@ class Sha512:
     def digest_into(self, out, at: int) -> None:
         """Write the 64 bytes of the digest to out[at:at + 64]; the object is used up."""
         if at < 0 or at + 64 > len(out):
-            raise ValueError(_OUTSIDE)
+            raise ValueError(OUTSIDE)
         used = self._used
         total = self._total
         block = self._block
@@ -277,18 +277,18 @@ class Sha512:
         _write(out, at, self._state)
 
     def _compress(self, source, start: int) -> None:
-        _schedule(0, 0, _WORK, source, start)
-        _rounds(0, 0, _WORK, _TABLE, self._state)
+        _schedule(0, 0, WORK, source, start)
+        _rounds(0, 0, WORK, _TABLE, self._state)
 
 
-_RUNNING = Sha512()
+RUNNING = Sha512()  # for `ed25519`, too, which needs one hash at a time
 
 
 def sha512_into(buf, start: int, length: int, out, at: int) -> None:
     """Write SHA-512 of buf[start:start + length] to out[at:at + 64]."""
-    _RUNNING.reset()
-    _RUNNING.update(buf, start, length)
-    _RUNNING.digest_into(out, at)
+    RUNNING.reset()
+    RUNNING.update(buf, start, length)
+    RUNNING.digest_into(out, at)
 
 
 def sha512(data) -> bytes:
