@@ -22,8 +22,7 @@ BITS = 13
 MASK = (1 << BITS) - 1
 ROUND = 1 << BITS - 1
 FOLD = 608  # 2 ** 260 mod P
-
-Term = Callable[[int], str]
+SCRATCH = 35 * 80  # where in words, in bytes, four registers are for multiplying
 
 HEAD = '''"""Arithmetic mod 2**255 - 19, unrolled by firmware/generator: see the rolled one."""
 
@@ -37,61 +36,69 @@ def run(x: int, y: int, words: ptr32, script: ptr8, programs: ptr8, comb: ptr32,
 '''
 
 
-def rows(out: Source, sums: str, factor: Term, load: Term) -> None:
-    """Products of two times ten limbs, two rows at a time: `sums`0 to `sums`18."""
+Step = tuple[int, list[str]]  # the products to add to a sum, or, if that is -1, plain lines
+
+
+def rows() -> list[Step]:
+    """Ten limbs, a0 to a9, times ten at b, two rows at a time: 19 sums."""
+    steps: list[Step] = []
     for row in range(0, HALF, 2):
-        out(f"x = {load(row)}", f"y = {load(row + 1)}")
-        for column in range(row, row + HALF + 1):
-            terms = []
-            if column - row < HALF:
-                terms.append(f"{factor(column - row)} * x")
-            if column > row:
-                terms.append(f"{factor(column - row - 1)} * y")
-            if row and column < row + HALF - 1:
-                terms.append(f"{sums}{column}")
-            out(f"{sums}{column} = {' + '.join(terms)}")
+        steps.append((-1, [f"x = b[{row}]", f"y = b[{row + 1}]"]))
+        steps += [(column, pair(row, column, column > row)) for column in along(row, row)]
+    return steps
 
 
-def square_rows(out: Source, sums: str, factor: Term) -> None:
+def square_rows() -> list[Step]:
     """The same for a square: two different limbs are multiplied once, one of them doubled."""
-    begun: set[int] = set()
-
-    def add(column: int, *terms: str) -> None:
-        parts = [*terms, *([f"{sums}{column}"] if column in begun else [])]
-        begun.add(column)
-        out(f"{sums}{column} = {' + '.join(parts)}")
-
+    steps: list[Step] = []
     for row in range(0, HALF, 2):
-        out(f"x = {factor(row)}", f"y = {factor(row + 1)}")
-        add(2 * row, f"{factor(row)} * x")
-        add(2 * row + 2, f"{factor(row + 1)} * y")
-        out("x = x + x", "y = y + y")
-        for column in range(2 * row + 1, row + HALF + 1):
-            terms = []
-            if column - row < HALF:
-                terms.append(f"{factor(column - row)} * x")
-            if column > 2 * row + 2:
-                terms.append(f"{factor(column - row - 1)} * y")
-            if terms:
-                add(column, *terms)
+        steps.append((-1, [f"x = a{row}", f"y = a{row + 1}"]))
+        steps += [(2 * row, [f"a{row} * x"]), (2 * row + 2, [f"a{row + 1} * y"])]
+        steps.append((-1, ["x = x + x", "y = y + y"]))
+        columns = along(row, 2 * row + 1)
+        steps += [(column, pair(row, column, column > 2 * row + 2)) for column in columns]
+    return [step for step in steps if step[1]]
+
+
+def along(row: int, first: int) -> range:
+    """The sums that two rows touch, from `first` on."""
+    return range(first, row + HALF + 1)
+
+
+def pair(row: int, column: int, second: bool) -> list[str]:
+    """The products of two rows, with x and y, that belong to a sum."""
+    terms = [f"a{column - row} * x"] if column - row < HALF else []
+    return terms + ([f"a{column - row - 1} * y"] if second else [])
+
+
+def add_up(out: Source, steps: list[Step]) -> None:
+    """Write the steps: a sum is a local, and at last goes to memory, w."""
+    columns = [column for column, _ in steps]
+    for i, (column, terms) in enumerate(steps):
+        if column < 0:
+            out(*terms)
+            continue
+        earlier = [f"c{column}"] if column in columns[:i] else []
+        target = f"c{column}" if column in columns[i + 1 :] else f"w[{column}]"
+        out(f"{target} = {' + '.join(terms + earlier)}")
 
 
 def column(number: int) -> str:
     """Sum `number` of the whole product, 0 to 38, from the three products of halves."""
     part, k = divmod(number, HALF)
     if part == 0:
-        return f"p{k}"
+        return f"p[{k}]"
     if part == 1:
-        return f"m{k} - p{k} + e{k}" if k < 9 else "m9 - p9 - r9"
+        return f"w[{k}] - p[{k}] + e{k}" if k < 9 else "w[9] - p[9] - r[9]"
     if part == 2:
-        return f"m{k + 10} - e{k} - r{k + 10}" if k < 9 else "r9"
-    return f"r{k + 10}"
+        return f"w[{k + 10}] - e{k} - r[{k + 10}]" if k < 9 else "r[9]"
+    return f"r[{k + 10}]"
 
 
 def reduce(out: Source) -> None:
-    """Fold the upper half in and carry all along: d[0] to d[19]."""
+    """Fold the upper half in and carry all along: d[0] to d[19]. For units see the rolled form."""
     for k in range(9):
-        out(f"e{k} = p{k + 10} - r{k}")
+        out(f"e{k} = p[{k + 10}] - r[{k}]")
     out(f"x = {column(20)}", f"y = {ROUND}")
     for k in range(LIMBS):
         if k < LIMBS - 1:
@@ -113,63 +120,70 @@ def lowest(out: Source) -> None:
     out(f"d[2] = (z >> {BITS}) + o2")
 
 
-def load_halves(out: Source) -> None:
-    """The limbs of a as locals, and the sums of those of its halves."""
-    out(*(f"a{i} = a[{i}]" for i in range(LIMBS)))
-    out(*(f"s{i} = a{i} + a{i + HALF}" for i in range(HALF)))
-
-
 def multiply(out: Source) -> None:
-    """d = a * b."""
-    load_halves(out)
-    rows(out, "p", "a{}".format, "b[{}]".format)
-    rows(out, "r", lambda i: f"a{i + HALF}", lambda i: f"b[{i + HALF}]")
-    rows(out, "m", "s{}".format, lambda i: f"b[{i}] + b[{i + HALF}]")
-    reduce(out)
+    """d = a * b for operation 1, a ** (2 ** times) for operation 2.
 
-
-def square(out: Source) -> None:
-    """d = a ** (2 ** times)."""
-    with out.block("while times:"):
-        load_halves(out)
-        square_rows(out, "p", "a{}".format)
-        square_rows(out, "r", lambda i: f"a{i + HALF}")
-        square_rows(out, "m", "s{}".format)
+    In memory, from `w` on: the sums of the halves of a and b, and 19 sums each of the product of
+    the lower halves, that of the upper ones, and that of the sums of halves.
+    """
+    out("again = 1")
+    with out.block("if op == 2:"):
+        out("again = times", "b = a")
+    with out.block("while again:"):
+        out(f"w = ptr32(int(words) + {SCRATCH})")
+        out(*(f"w[{i}] = a[{i}] + a[{i + HALF}]" for i in range(HALF)))
+        with out.block("if op == 1:"):
+            out(*(f"w[{i + HALF}] = b[{i}] + b[{i + HALF}]" for i in range(HALF)))
+        out("n = 0")
+        with out.block("while n < 3:"):
+            out("w = ptr32(int(w) + 80)")
+            out(*(f"a{i} = a[{i}]" for i in range(HALF)))
+            with out.block("if op == 1:"):
+                add_up(out, rows())
+            with out.block("else:"):
+                add_up(out, square_rows())
+            out("a = ptr32(int(a) + 40)", "b = ptr32(int(b) + 40)", "n += 1")
+            with out.block("if n == 2:"):
+                out(
+                    f"a = ptr32(int(words) + {SCRATCH})", f"b = ptr32(int(words) + {SCRATCH + 40})"
+                )
+        out("p = ptr32(int(w) - 160)", "r = ptr32(int(w) - 80)")
         reduce(out)
-        out("times -= 1", "a = d")
+        out("again -= 1", "a = d")
 
 
 def carry(out: Source) -> None:
-    """d = d with all its limbs carried along."""
-    out(f"x = {ROUND}")
-    for k in range(LIMBS):
-        out(f"x = d[{k}] + x")
-        target = f"o{k}" if k < 3 else f"d[{k}]"
-        out(f"{target} = (x & {MASK}) - {ROUND}")
-        out(f"x = (x >> {BITS})" + (f" + {ROUND}" if k < LIMBS - 1 else ""))
-    out("y = x")
+    """d = 2 * a + b, carried along."""
+    out(f"x = {ROUND}", "n = 0")
+    with out.block("while n < 20:"):
+        out("y = a[n]", "x = y + y + b[n] + x", f"d[n] = (x & {MASK}) - {ROUND}")
+        out(f"x = (x >> {BITS}) + {ROUND}", "n += 1")
+    out(f"y = x - {ROUND}", "o0 = d[0]", "o1 = d[1]", "o2 = d[2]")
     lowest(out)
 
 
-def add_or_subtract(out: Source, sign: str) -> None:
-    """d = a + b or a - b, without carrying."""
-    out(*(f"d[{k}] = a[{k}] {sign} b[{k}]" for k in range(LIMBS)))
+def add(out: Source) -> None:
+    """d = a + b, or a - b for operation 4, not carried."""
+    out("x = 7 - op - op")
+    out(*(f"d[{k}] = b[{k}] * x + a[{k}]" for k in range(LIMBS)))
 
 
 def load_entry(out: Source) -> None:
     """Four elements from entry arg >> 1 of the table at a; the opposite point if arg is odd."""
-    out("a = ptr32(int(a) + (arg >> 1) * 320)", "x = 0 - (arg & 1)", "n = 0")
+    out("h = ptr16(int(a) + (arg >> 1) * 160)", "x = 0 - (arg & 1)", "n = 0")
     with out.block("while n < 20:"):
-        out("y = (a[n] ^ a[n + 20]) & x")
-        out("d[n] = a[n] ^ y", "d[n + 20] = a[n + 20] ^ y")
-        out("d[n + 40] = (a[n + 40] ^ x) - x", "d[n + 60] = a[n + 60]", "n += 1")
+        out("y = (int(h[n]) ^ int(h[n + 20])) & x")
+        for place, value in enumerate(("int(h[n]) ^ y", "int(h[n + 20]) ^ y")):
+            out(f"d[n + {20 * place}] = (({value}) ^ 32768) - 32768")
+        out("d[n + 40] = (((int(h[n + 40]) ^ 32768) - 32768) ^ x) - x")
+        out("d[n + 60] = (int(h[n + 60]) ^ 32768) - 32768", "n += 1")
 
 
 def store_entry(out: Source) -> None:
-    """Four elements from a to entry arg of the table at d."""
-    out("d = ptr32(int(d) + arg * 320)", "n = 0")
+    """Four elements from a to entry arg of the table at d, in 16 bits a limb."""
+    out("h = ptr16(int(d) + arg * 160)", "n = 0")
     with out.block("while n < 80:"):
-        out("d[n] = a[n]", "n += 1")
+        out("h[n] = a[n]", "n += 1")
 
 
 def pick(out: Source) -> None:
@@ -188,12 +202,17 @@ def select(out: Source) -> None:
         out("a = ptr32(int(comb) + 1536)")
     with out.block("if arg >= 34:"):
         out("a = ptr32(int(comb) + 3072)")
-    out(*(f"d[{k}] = 0" for k in range(24)), "y = 0")
-    with out.block("while y < 16:"):
-        out("x = ((y ^ n) - 1) >> 31")
-        out(*(f"d[{k}] = (a[{k}] & x) | d[{k}]" for k in range(24)))
-        out("a = ptr32(int(a) + 96)", "y += 1")
-    out("packed = ptr16(int(d))")
+    out("packed = ptr16(int(d))", "y = 0")
+    with out.block("while y < 24:"):
+        out("d[y] = 0", "y += 1")
+    out("op = 0")
+    with out.block("while op < 16:"):
+        out("x = ((op ^ n) - 1) >> 31", "y = ((op + 1 ^ n) - 1) >> 31")
+        out("d = ptr32(int(packed))", "times = 3")
+        with out.block("while times:"):
+            out(*(f"d[{k}] = (a[{k}] & x) | (a[{k + 24}] & y) | d[{k}]" for k in range(8)))
+            out("a = ptr32(int(a) + 32)", "d = ptr32(int(d) + 32)", "times -= 1")
+        out("a = ptr32(int(a) + 96)", "op += 2")
 
 
 def unpack(out: Source) -> None:
@@ -211,11 +230,7 @@ def unpack(out: Source) -> None:
         out("d[n + 40] = (mask ^ flip) - flip", "n += 1")
 
 
-OPERATIONS: list[tuple[int, Callable[[Source], None]]] = [
-    (1, multiply),
-    (2, square),
-    (3, lambda out: add_or_subtract(out, "+")),
-    (4, lambda out: add_or_subtract(out, "-")),
+REST: list[tuple[int, Callable[[Source], None]]] = [
     (5, carry),
     (6, load_entry),
     (7, store_entry),
@@ -241,8 +256,12 @@ def module() -> str:
             out("d = ptr32(int(words) + int(programs[at + 1]) * 80)")
             out("a = ptr32(int(words) + int(programs[at + 2]) * 80)")
             out("times = int(programs[at + 3])", "b = ptr32(int(words) + times * 80)", "at += 4")
-            for i, (number, write) in enumerate(OPERATIONS):
-                with out.block(f"{'el' if i else ''}if op == {number}:"):
+            with out.block("if op < 3:"):
+                multiply(out)
+            with out.block("elif op < 5:"):
+                add(out)
+            for number, write in REST:
+                with out.block(f"elif op == {number}:"):
                     write(out)
     return HEAD + out.text()
 

@@ -16,24 +16,26 @@ from micropython import const
 
 from .comb import COMB
 from .field import run
-from .scalar import bits_of, comb_arguments, freeze, load, negate, recode, store
+from .scalar import comb_arguments, freeze, load, recode, store
 
 # The instruction of `_PROGRAMS` at which each program starts.
 _DOUBLE = const(0)
-_ADD = const(15)
-_ADD_PUBLIC = const(31)
-_ADD_SECRET = const(47)
-_KEEP = const(63)
-_ORIGIN = const(70)
-_WHOLE = const(76)
-_TO_INVERT = const(83)
-_POWER = const(85)
-_AFFINE = const(106)
-_RATIO = const(111)
-_ROOT = const(122)
-_OTHER = const(130)
-_COMPARE = const(132)
-_CHECK = const(134)
+_ADD = const(13)
+_ADD_PUBLIC = const(29)
+_ADD_SECRET = const(45)
+_KEEP = const(61)
+_ORIGIN = const(68)
+_WHOLE = const(74)
+_TO_INVERT = const(81)
+_POWER = const(83)
+_AFFINE = const(104)
+_RATIO = const(109)
+_ROOT = const(120)
+_OTHER = const(128)
+_COMPARE = const(130)
+_CHECK = const(132)
+_NEGATE = const(137)
+
 _PROGRAMS = (
     # DOUBLE: point doubled (units: e 3, h and t1 2, t3 1 once carried)
     b"\x03\x07\x00\x01"  # t2 = x + y
@@ -44,9 +46,7 @@ _PROGRAMS = (
     b"\x03\x04\x05\x06"  # h = t0 + t1
     b"\x04\x03\x04\x07"  # e = h - t2
     b"\x04\x06\x05\x06"  # t1 = t0 - t1
-    b"\x03\x08\x08\x08"  # t3 = t3 + t3
-    b"\x03\x08\x08\x06"  # t3 = t3 + t1
-    b"\x05\x08\x00\x00"  # carry t3
+    b"\x05\x08\x08\x06"  # carry t3 = 2 t3 + t1
     b"\x01\x00\x03\x08"  # x = e * t3
     b"\x01\x01\x04\x06"  # y = h * t1
     b"\x01\x02\x08\x06"  # z = t3 * t1
@@ -118,8 +118,8 @@ _PROGRAMS = (
     b"\x03\x04\x00\x0d"  # h = x + one
     b"\x00\x00\x00\x00"  # end
     # WHOLE: point from its x and y alone
-    b"\x05\x00\x00\x00"  # carry x
-    b"\x05\x01\x00\x00"  # carry y
+    b"\x01\x00\x00\x0d"  # x = x * one
+    b"\x01\x01\x01\x0d"  # y = y * one
     b"\x04\x05\x0d\x0d"  # t0 = one - one
     b"\x03\x02\x0d\x05"  # z = one + t0
     b"\x03\x03\x00\x05"  # e = x + t0
@@ -189,6 +189,10 @@ _PROGRAMS = (
     b"\x01\x01\x10\x10"  # y = root * root
     b"\x03\x01\x01\x0d"  # y = y + one
     b"\x00\x00\x00\x00"  # end
+    # NEGATE: x = -x
+    b"\x04\x05\x0d\x0d"  # t0 = one - one
+    b"\x04\x00\x05\x00"  # x = t0 - x
+    b"\x00\x00\x00\x00"  # end
 )
 # 1, d of the curve, 2 * d, and a square root of -1, 32 bytes each, the lowest first.
 _CONSTANTS = (
@@ -209,7 +213,8 @@ _T2 = const(140)
 _ONE = const(260)
 _ARGUMENTS = const(400)  # in bytes: they lie where t0 is
 
-_words = bytearray(53 * 80)
+# 17 registers, 9 entries of 160 bytes, and what multiplying needs.
+_words = bytearray(39 * 80)
 _script = bytearray(880)  # most that two numbers of 264 digits can need
 
 
@@ -234,6 +239,7 @@ _AFFINE_SCRIPT = _short(_TO_INVERT, _POWER, _AFFINE)
 _SQUARE_ROOT = _short(_RATIO, _POWER, _ROOT)
 _OTHER_ROOT = _short(_OTHER)
 _COMPARE_SCRIPT = _short(_COMPARE)
+_NEGATE_SCRIPT = _short(_NEGATE)
 
 
 def _table_script(entry: int) -> bytes:
@@ -322,12 +328,8 @@ def _assemble(args: ptr8, at: int, script: ptr8):
 
 def is_neutral() -> bool:
     """Whether the point is the neutral one: x is 0, and y is z."""
-    freeze(_words, _X)
-    if bits_of(_words, _X):
-        return False
     _run(_COMPARE_SCRIPT)
-    freeze(_words, _H)
-    return not bits_of(_words, _H)
+    return not freeze(_words, _X) and not freeze(_words, _H)
 
 
 def compress_into(out, at: int) -> None:
@@ -348,26 +350,21 @@ def decompress(buf, at: int) -> bool:
     load(buf, at, 32, _words, _Y, 20)
     _words[157] = 0  # bit 255
     _run(_SQUARE_ROOT)
-    freeze(_words, _T1)
-    if bits_of(_words, _T1):
-        freeze(_words, _T2)
-        if bits_of(_words, _T2):
+    if freeze(_words, _T1):
+        if freeze(_words, _T2):
             return False
         _run(_OTHER_ROOT)
-    freeze(_words, _X)
-    if sign and not bits_of(_words, _X):
+    if not freeze(_words, _X) and sign:
         return False
     if _words[0] & 1 == sign:
-        negate(_words, _X)
+        _run(_NEGATE_SCRIPT)
     return True
 
 
 def _is_right() -> bool:
     """Whether the square of the root of -1 is -1: a compiler may be wrong without a word."""
     _run(_short(_CHECK))
-    freeze(_words, _X)
-    freeze(_words, _Y)
-    return not bits_of(_words, _X) and not bits_of(_words, _Y)
+    return not freeze(_words, _X) and not freeze(_words, _Y)
 
 
 if not _is_right():

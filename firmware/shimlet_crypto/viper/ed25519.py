@@ -27,9 +27,7 @@ from .curve import (
     keep_multiples,
 )
 from .scalar import (
-    clear,
     comb_bits,
-    copy,
     finish,
     halve,
     is_below,
@@ -71,7 +69,7 @@ _words = bytearray(180 * 4)
 _limits = bytearray(41 * 4)
 _digest = bytearray(64)
 _bits = bytearray(32)
-_signature = bytearray(64)
+_r = bytearray(32)
 _hash = Sha512()
 
 
@@ -106,12 +104,13 @@ def sign_into(seed, public_key, buf, start: int, length: int, out, at: int) -> N
     _hash.digest_into(_digest, 0)
     load(_digest, 0, 64, _words, _NONCE, 40)
     _base_multiple(_NONCE)
-    compress_into(_signature, 0)  # apart from `out`, which may be the buffer of the message
-    _challenge(_signature, 0, public_key, 0, buf, start, length)
-    multiply_add(_words, _PRODUCT, _HASH, _SCALAR, _NONCE)
+    compress_into(_r, 0)  # apart from `out`, which may be the buffer of the message
+    _challenge(_r, 0, public_key, 0, buf, start, length)
+    multiply_add(0, 0, _words, _PRODUCT, _HASH, _SCALAR, _NONCE)
     _reduce(_PRODUCT)
-    store(_words, _PRODUCT, _signature, 32)
-    copy(_signature, out, at, 64)
+    store(_words, _PRODUCT, out, at + 32)
+    load(_r, 0, 32, _words, _PRODUCT, 20)
+    store(_words, _PRODUCT, out, at)
 
 
 def verify_in(
@@ -128,9 +127,9 @@ def verify_in(
         return False
     _challenge(signature, signature_at, key, key_at, buf, start, length)
     load(signature, signature_at + 32, 32, _words, _SCALAR, 20)
-    found = halve(_words, _HASH, _R, _NONCE, _limits)
+    found = halve(0, 0, _words, _HASH, _R, _NONCE, _limits)
     second = 20 if found & 2 else 0
-    multiply_add(_words, _PRODUCT, _NONCE + second, _SCALAR, _ZERO)
+    multiply_add(0, 0, _words, _PRODUCT, _NONCE + second, _SCALAR, _ZERO)
     _reduce(_PRODUCT)
     _signs_of(_PRODUCT)
     combine(_words, _R + second, _NONCE + second, found & 1, _bits)
@@ -169,7 +168,7 @@ def _challenge(r, r_at: int, key, key_at: int, buf, start: int, length: int) -> 
 
 def _reduce(at: int) -> None:
     """The 40 limbs there, mod L."""
-    reduce(_words, at, _limits)
+    reduce(0, 0, _words, at, _limits)
     finish(_words, at, _limits)
 
 
@@ -177,7 +176,7 @@ def _signs_of(at: int) -> None:
     """The number there, below L, as signs for the comb, to `_bits`."""
     comb_bits(_words, at, _limits, at + 20)
     store(_words, at + 20, _bits, 0)
-    clear(_words, at + 20)
+    load(_L, 0, 0, _words, at + 20, 20)  # to 0
 
 
 def _base_multiple(at: int) -> None:

@@ -16,10 +16,10 @@ ends) and an argument. An instruction is four bytes, operation and up to three r
     2 d a n          d = a ** (2 ** n), n from 1 on
     3 d a b          d = a + b
     4 d a b          d = a - b
-    5 d              carry d, in place
+    5 d a b          d = 2 * a + b, carried
     6 d a            d to d + 3 = entry argument >> 1 of the table of four elements each at a;
                      the opposite point (first two swapped, third negated) if the argument is odd
-    7 d a            entry `argument` of the table at d = a to a + 3
+    7 d a            entry `argument` of the table at d = a to a + 3; limbs have 16 bits there
     8                pick entry argument >> 1 of `comb`, negative if the argument is odd
     9 d              select by secrets: the entry that the bits argument + 51 * (0 to 4) of `bits`
                      name; d and d + 1 are overwritten. In constant time
@@ -65,11 +65,11 @@ def run(x, y, words, script, programs, comb, bits):  # noqa: C901 - a table of f
             elif op == 4:
                 _subtract(words, d, a, n * 20)
             elif op == 5:
-                _carry(words, d)
+                _carry(words, d, a, n * 20)
             elif op == 6:
-                _load(words, d, a + (arg >> 1) * 80, arg & 1)
+                _load(words, d, words, 2 * a + (arg >> 1) * 80, arg & 1)
             elif op == 7:
-                _load(words, d + arg * 80, a, 0)
+                _keep(words, 2 * d + arg * 80, words, a)
             elif op == 8:
                 source, entry, flip = comb, (arg >> 1) * 48, -(arg & 1)
             elif op == 9:
@@ -123,11 +123,11 @@ def _reduce(wide: ptr32, words: ptr32, d: int):
 
 
 @micropython.viper
-def _carry(words: ptr32, d: int):
+def _carry(words: ptr32, d: int, a: int, b: int):
     carry = 4096
     k = 0
     while k < 20:
-        low = int(words[d + k]) + carry
+        low = 2 * int(words[a + k]) + int(words[b + k]) + carry
         words[d + k] = (low & 8191) - 4096
         carry = (low >> 13) + 4096
         k += 1
@@ -155,18 +155,28 @@ def _subtract(words: ptr32, d: int, a: int, b: int):
 
 
 @micropython.viper
-def _load(words: ptr32, d: int, a: int, negative: int):
-    """Copy four elements, as the opposite point if `negative` is 1."""
+def _load(words: ptr32, d: int, table: ptr16, a: int, negative: int):
+    """Copy four elements from a table, as the opposite point if `negative` is 1."""
     flip = 0 - negative
     k = 0
     while k < 20:
-        x = int(words[a + k])
-        y = int(words[a + k + 20])
+        x = int(table[a + k])
+        y = int(table[a + k + 20])
         swap = (x ^ y) & flip
-        words[d + k] = x ^ swap
-        words[d + k + 20] = y ^ swap
-        words[d + k + 40] = (words[a + k + 40] ^ flip) - flip
-        words[d + k + 60] = words[a + k + 60]
+        words[d + k] = ((x ^ swap) ^ 32768) - 32768
+        words[d + k + 20] = ((y ^ swap) ^ 32768) - 32768
+        x = (int(table[a + k + 40]) ^ 32768) - 32768
+        words[d + k + 40] = (x ^ flip) - flip
+        words[d + k + 60] = (int(table[a + k + 60]) ^ 32768) - 32768
+        k += 1
+
+
+@micropython.viper
+def _keep(table: ptr16, d: int, words: ptr32, a: int):
+    """Copy four elements to a table."""
+    k = 0
+    while k < 80:
+        table[d + k] = words[a + k]
         k += 1
 
 

@@ -45,17 +45,8 @@ def store(words: ptr32, a: int, out: ptr8, at: int):
 
 
 @micropython.viper
-def copy(source: ptr8, out: ptr8, at: int, length: int):
-    """The first bytes of a buffer to out[at:at + length]."""
-    i = 0
-    while i < length:
-        out[at + i] = source[i]
-        i += 1
-
-
-@micropython.viper
-def multiply_add(words: ptr32, d: int, a: int, b: int, c: int):
-    """40 limbs at d = a * b + c, not carried."""
+def multiply_add(x: int, k: int, words: ptr32, d: int, a: int, b: int, c: int):
+    """40 limbs at d = a * b + c, not carried. x and k are any numbers: they will be registers."""
     k = 0
     while k < 40:
         words[d + k] = 0
@@ -64,18 +55,27 @@ def multiply_add(words: ptr32, d: int, a: int, b: int, c: int):
     while k < 20:
         words[d + k] = int(words[d + k]) + int(words[c + k])
         x = int(words[a + k])
+        f = ptr32(int(words) + (b << 2))
+        w = ptr32(int(words) + ((d + k) << 2))
         i = 0
-        while i < 20:
-            words[d + k + i] = int(words[b + i]) * x + int(words[d + k + i])
+        while i < 4:
+            w[0] = f[0] * x + w[0]
+            w[1] = f[1] * x + w[1]
+            w[2] = f[2] * x + w[2]
+            w[3] = f[3] * x + w[3]
+            w[4] = f[4] * x + w[4]
+            f = ptr32(int(f) + 20)
+            w = ptr32(int(w) + 20)
             i += 1
         k += 1
 
 
 @micropython.viper
-def reduce(words: ptr32, d: int, constants: ptr32):
+def reduce(x: int, k: int, words: ptr32, d: int, constants: ptr32):
     """40 limbs at d, up to 2**520, become 20 that are below L.
 
     `constants`: the limbs of L (20), of (L - 2**252) * 2**8 (11) and of L - 2**252 (10).
+    x and k: as for `multiply_add`.
     """
     top = 39
     while top:
@@ -91,11 +91,18 @@ def reduce(words: ptr32, d: int, constants: ptr32):
         while k <= top:  # 2**260 = -(L - 2**252) * 2**8
             x = 0 - int(words[d + k])
             words[d + k] = 0
-            i = 0
-            while i < 11:
-                j = d + k - 20 + i
-                words[j] = int(constants[20 + i]) * x + int(words[j])
-                i += 1
+            w = ptr32(int(words) + ((d + k - 20) << 2))
+            w[0] = constants[20] * x + w[0]
+            w[1] = constants[21] * x + w[1]
+            w[2] = constants[22] * x + w[2]
+            w[3] = constants[23] * x + w[3]
+            w[4] = constants[24] * x + w[4]
+            w[5] = constants[25] * x + w[5]
+            w[6] = constants[26] * x + w[6]
+            w[7] = constants[27] * x + w[7]
+            w[8] = constants[28] * x + w[8]
+            w[9] = constants[29] * x + w[9]
+            w[10] = constants[30] * x + w[10]
             k += 1
         if top == 39:
             top = 30
@@ -161,11 +168,14 @@ def comb_bits(words: ptr32, a: int, constants: ptr32, d: int):
 
 
 @micropython.viper
-def freeze(words: ptr32, d: int):
-    """A field element becomes the one in 0 to P - 1, its limbs carried and not negative."""
+def freeze(words: ptr32, d: int) -> int:
+    """A field element becomes the one in 0 to P - 1, its limbs carried and not negative.
+
+    The answer is 0 only for zero.
+    """
     i = 0
     top = 0
-    while i < 4:
+    while i < 3:
         x = top
         k = 0
         while k < 19:
@@ -184,41 +194,16 @@ def freeze(words: ptr32, d: int):
         k += 1
     x = ((x + int(words[d + 19])) >> 8) * 19
     k = 0
-    while k < 20:
+    union = 0
+    while k < 19:
         x += int(words[d + k])
         words[d + k] = x & 8191
+        union = union | (x & 8191)
         x = x >> 13
         k += 1
-    words[d + 19] = int(words[d + 19]) & 255
-
-
-@micropython.viper
-def bits_of(words: ptr32, a: int) -> int:
-    """The limbs of a frozen element, one or another: 0 only for zero."""
-    union = 0
-    end = a + 20
-    while a < end:
-        union = union | int(words[a])
-        a += 1
-    return union
-
-
-@micropython.viper
-def negate(words: ptr32, a: int):
-    """The opposite, limb for limb."""
-    end = a + 20
-    while a < end:
-        words[a] = 0 - int(words[a])
-        a += 1
-
-
-@micropython.viper
-def clear(words: ptr32, a: int):
-    """20 limbs become 0."""
-    end = a + 20
-    while a < end:
-        words[a] = 0
-        a += 1
+    x = (x + int(words[d + 19])) & 255
+    words[d + 19] = x
+    return union | x
 
 
 @micropython.viper
@@ -251,25 +236,17 @@ def is_one_of(buf: ptr8, at: int, table: ptr8, rows: int) -> int:
 
 
 @micropython.viper
-def same(a: ptr8, a_at: int, b: ptr8, b_at: int) -> int:
-    """1 if 32 bytes are equal, else 0."""
-    i = 0
-    x = 0
-    while i < 32:
-        x = x | (int(a[a_at + i]) ^ int(b[b_at + i]))
-        i += 1
-    return int(x == 0)
-
-
-@micropython.viper
-def halve(words: ptr32, h: int, r: int, t: int, constants: ptr32) -> int:  # noqa: C901
+def halve(  # noqa: C901
+    carry: int, q: int, words: ptr32, h: int, r: int, t: int, constants: ptr32
+) -> int:
     """Find u and odd v, about 128 bits long, with u = v * h or u = -v * h mod 8 * L.
 
     h is below L. r and t are 40 limbs each. The answer has bit 0 set if u = -v * h, and bit 1
     tells where they are: u in the first or second 20 limbs at r, v likewise at t.
 
     This is Euclid's algorithm, ended half-way: each remainder is a multiple t of h mod 8 * L, the
-    signs of those alternate. One in three t is even; then one step more is made.
+    signs of those alternate. One in three t is even; then one step more is made. For carry and q
+    see `multiply_add`.
     """
     k = 0
     carry = 0
@@ -324,19 +301,28 @@ def halve(words: ptr32, h: int, r: int, t: int, constants: ptr32) -> int:  # noq
                     break
                 q = 1
             carry = 0
+            a = ptr32(int(words) + ((r + old + shift) << 2))
+            b = ptr32(int(words) + ((r + new) << 2))
             k = 0
-            while k + shift <= top:
-                carry += int(words[r + old + k + shift])
-                if k <= low:
-                    carry -= int(words[r + new + k]) * q
-                words[r + old + k + shift] = carry & 8191
+            while k <= low:
+                carry = a[k] - b[k] * q + carry
+                a[k] = carry & 8191
                 carry = carry >> 13
                 k += 1
-            carry = 0
+            while carry:
+                carry = a[k] + carry
+                a[k] = carry & 8191
+                carry = carry >> 13
+                k += 1
+            a = ptr32(int(words) + ((t + old + shift) << 2))
+            b = ptr32(int(words) + ((t + new) << 2))
+            end = 21 - low - shift  # t is below 2**256 / r
+            if low == 0:
+                end = 20 - shift
             k = 0
-            while k + shift < 20:
-                carry += int(words[t + old + k + shift]) + int(words[t + new + k]) * q
-                words[t + old + k + shift] = carry & 8191
+            while k < end:
+                carry = b[k] * q + a[k] + carry
+                a[k] = carry & 8191
                 carry = carry >> 13
                 k += 1
         k = old
