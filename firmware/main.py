@@ -2,6 +2,7 @@
 it again. Called by MicroPython, after boot.py. It stays this short because the board compiles it.
 """
 
+import shimlet_crypto  # noqa: F401 - first: its imports nest deep, and here the stack is empty
 from shimlet_light.running import start
 
 start()

@@ -7,9 +7,9 @@ runs, "viper", "viper-rolled" or "bigint": see `chosen`, where `WHY` says why it
 far signing is safe from being timed: see `viper.ed25519` and `bigint.ed25519`.
 """
 
+from .chosen import BACKEND  # isort: skip - first, and from here: see chosen about the stack
 from . import ed25519
 from .blake2b import blake2b as blake2b
-from .chosen import BACKEND
 from .sha512 import sha512 as sha512
 
 backend = BACKEND

@@ -12,6 +12,10 @@ times as long would be worse.
 
 import sys
 
+# One after the other, each after those that it needs: nested imports take a board's stack, which
+# has some 10 KB.
+_PARTS = ("field", "comb", "scalar", "sha512", "blake2b", "curve", "ed25519")
+
 
 def _viper() -> tuple:
     """The name of the viper form, or "", and why there is none."""
@@ -20,13 +24,14 @@ def _viper() -> tuple:
     if sys.maxsize >> 32:
         return "", "words have 64 bits here, and viper code is for 32"
     try:
-        from .viper import blake2b, ed25519, field
+        for part in _PARTS:
+            __import__("shimlet_crypto.viper." + part)
+        from .viper import field
     except SyntaxError:
         return "", "this MicroPython makes no native code"
     except (ImportError, ValueError) as error:
         return "", "the viper modules do not load: " + str(error)
-    assert blake2b and ed25519  # all check themselves when imported
-    return field.FORM, ""
+    return field.FORM, ""  # all have checked themselves when imported
 
 
 BACKEND, WHY = _viper()
