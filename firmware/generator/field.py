@@ -243,19 +243,21 @@ REST: list[tuple[int, Callable[[Source], None]]] = [
 def module() -> str:
     """The source of the module."""
     out = Source(1)
-    out("flip = 0", "packed = ptr16(int(comb))", "at = int(programs) - int(programs)")
+    out("flip = 0", "packed = ptr16(int(comb))")
     with out.block("while True:"):
-        out("at = int(script[0]) << 2", "arg = int(script[1])")
-        with out.block("if at == 1020:"):
+        out("arg = int(script[0])")
+        with out.block("if arg == 255:"):
             out("return")
+        out("step = ptr8(int(programs) + (arg << 2))", "arg = int(script[1])")
         out("script = ptr8(int(script) + 2)")
         with out.block("while True:"):
-            out("op = int(programs[at])")
+            out("op = int(step[0])")
             with out.block("if op == 0:"):
                 out("break")
-            out("d = ptr32(int(words) + int(programs[at + 1]) * 80)")
-            out("a = ptr32(int(words) + int(programs[at + 2]) * 80)")
-            out("times = int(programs[at + 3])", "b = ptr32(int(words) + times * 80)", "at += 4")
+            out("d = ptr32(int(words) + int(step[1]) * 80)")
+            out("a = ptr32(int(words) + int(step[2]) * 80)")
+            out("times = int(step[3])", "b = ptr32(int(words) + times * 80)")
+            out("step = ptr8(int(step) + 4)")
             with out.block("if op < 3:"):
                 multiply(out)
             with out.block("elif op < 5:"):

@@ -278,6 +278,23 @@ def _run(script, bits=b"") -> None:
     run(0, 0, _words, script, _PROGRAMS, _COMB, bits)
 
 
+def x_into(out, at: int) -> None:
+    """Write the 32 bytes of the point's x, after `decompress`."""
+    freeze(_words, _X)
+    store(_words, _X, out, at)
+
+
+def recall(xs, x_at: int, buf, at: int) -> None:
+    """Do again what `decompress` of these 32 bytes did, from what `x_into` wrote then."""
+    load(xs, x_at, 32, _words, _X, 20)
+    _load_y(buf, at)
+
+
+def _load_y(buf, at: int) -> None:
+    load(buf, at, 32, _words, _Y, 20)
+    _words[157] = 0  # bit 255
+
+
 def keep_multiples(number: int) -> None:
     """Make the addends of multiples of the point, for point 0 or 1 of `combine`."""
     _run(_TABLES[number])
@@ -347,8 +364,7 @@ def decompress(buf, at: int) -> bool:
     y must be below P. In variable time.
     """
     sign = buf[at + 31] >> 7
-    load(buf, at, 32, _words, _Y, 20)
-    _words[157] = 0  # bit 255
+    _load_y(buf, at)
     _run(_SQUARE_ROOT)
     if freeze(_words, _T1):
         if freeze(_words, _T2):

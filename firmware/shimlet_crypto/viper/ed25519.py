@@ -25,16 +25,18 @@ from .curve import (
     decompress,
     is_neutral,
     keep_multiples,
+    recall,
+    x_into,
 )
 from .scalar import (
     comb_bits,
     finish,
     halve,
     is_below,
-    is_one_of,
     load,
     multiply_add,
     reduce,
+    row_of,
     store,
 )
 from .sha512 import Sha512
@@ -68,6 +70,12 @@ _SCALAR = const(160)
 _words = bytearray(180 * 4)
 _limits = bytearray(41 * 4)
 _digest = bytearray(64)
+# The keys of the last signers and the x of their opposite points. No key is all ones.
+_KNOWN = const(4)
+_keys = bytearray(b"\xff" * 32 * _KNOWN)
+_xs = bytearray(32 * _KNOWN)
+_x = bytearray(32)
+_next = bytearray(1)
 _bits = bytearray(32)
 _r = bytearray(32)
 _hash = Sha512()
@@ -123,8 +131,19 @@ def verify_in(
     """
     if not is_below(signature, signature_at + 32, 255, _L):
         return False
-    if not (_take_point(key, key_at, 0) and _take_point(signature, signature_at, 1)):
+    if not _is_good(key, key_at) or not _is_good(signature, signature_at):
         return False
+    row = row_of(key, key_at, 255, _keys, _KNOWN)
+    if row >= 0:
+        recall(_xs, 32 * row, key, key_at)
+    elif not decompress(key, key_at):
+        return False
+    else:
+        x_into(_x, 0)
+    keep_multiples(0)
+    if not decompress(signature, signature_at):
+        return False
+    keep_multiples(1)
     _challenge(signature, signature_at, key, key_at, buf, start, length)
     load(signature, signature_at + 32, 32, _words, _SCALAR, 20)
     found = halve(0, 0, _words, _HASH, _R, _NONCE, _limits)
@@ -133,17 +152,25 @@ def verify_in(
     _reduce(_PRODUCT)
     _signs_of(_PRODUCT)
     combine(_words, _R + second, _NONCE + second, found & 1, _bits)
-    return is_neutral()
-
-
-def _take_point(buf, at: int, number: int) -> bool:
-    """Make point `number` of `combine` the opposite of the one in buf; False: to be refused."""
-    if is_one_of(buf, at, _SMALL, 5) or not is_below(buf, at, 127, _P):
+    if not is_neutral():
         return False
-    if not decompress(buf, at):
-        return False
-    keep_multiples(number)
+    if row < 0:
+        _remember(key, key_at)
     return True
+
+
+def _is_good(buf, at: int) -> bool:
+    """Whether y is below P and not that of a point of small order."""
+    return is_below(buf, at, 127, _P) and row_of(buf, at, 127, _SMALL, 5) < 0
+
+
+def _remember(key, at: int) -> None:
+    """Keep the key of a good signature and its x in place of the oldest ones."""
+    row = _next[0]
+    _next[0] = (row + 32) % (32 * _KNOWN)
+    for i in range(32):
+        _keys[row + i] = key[at + i]
+        _xs[row + i] = _x[i]
 
 
 def _expand(seed) -> None:

@@ -221,18 +221,18 @@ def is_below(buf: ptr8, at: int, mask: int, limit: ptr8) -> int:
 
 
 @micropython.viper
-def is_one_of(buf: ptr8, at: int, table: ptr8, rows: int) -> int:
-    """1 if the 32 bytes, without the highest bit, are a row of the table; else 0."""
+def row_of(buf: ptr8, at: int, mask: int, table: ptr8, rows: int) -> int:
+    """Which row of the table these 32 bytes are, the last one of them masked; else -1."""
     while rows:
         rows -= 1
         i = 31
-        x = (int(buf[at + 31]) & 127) ^ int(table[rows * 32 + 31])
-        while i:
+        x = (int(buf[at + 31]) & mask) ^ int(table[rows * 32 + 31])
+        while i and x == 0:
             i -= 1
-            x = x | (int(buf[at + i]) ^ int(table[rows * 32 + i]))
+            x = int(buf[at + i]) ^ int(table[rows * 32 + i])
         if x == 0:
-            return 1
-    return 0
+            return rows
+    return -1
 
 
 @micropython.viper
@@ -347,11 +347,14 @@ def recode(words: ptr32, u: int, change: int, args: ptr8, at: int):
     shift = 0
     carry = 0
     wait = 0
+    last = 19
+    while last and words[u + last] == 0:
+        last -= 1
     while at < end:
         arg = 255
         if wait:
             wait -= 1
-        else:
+        elif limb <= last or carry:
             x = 0
             if limb < 20:
                 x = int(words[u + limb]) >> shift
