@@ -4,10 +4,10 @@ messages.
 The node is the one that boards get, under the 32-bit MicroPython of rung 2, on the sockets of this
 machine. Its four peers are the core on CPython in this process; the heap is read over the node's
 serial line, after a collection. It is measured for each way in which a board may hold our code,
-see light_node.py. The signatures are plain ints, without native code: what they hold is told
-apart.
+see light_node.py, and with signatures in plain ints or in native code, which lies beside the heap.
 
-Called by `make bench`; the limit is 64 KB, for a firmware with our modules frozen in.
+Called by `make bench`. The limits are for a firmware with our modules frozen in: 64 KB without
+native code, and 72 KB with it, where the code itself is in flash.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from light_node import UP_WITHIN_S, Code, LightNode, code_in_files, code_in_rom, frozen_code
+from light_node import (
+    MODULES,
+    UP_WITHIN_S,
+    Code,
+    LightNode,
+    code_in_files,
+    code_in_rom,
+    frozen_code,
+)
 from shimlet.gossip import MESSAGE, Gossip, Store
 from shimlet.handshake import Rules
 from shimlet.identity import base58_decode, base58_encode
@@ -36,6 +44,7 @@ MESSAGES = 10_000
 MESSAGE_BYTES = 100
 BATCH = 100  # messages on their way at once
 LIMIT_BYTES = 64 * 1024
+NATIVE_LIMIT_BYTES = 72 * 1024
 PORT = 15_566
 
 
@@ -164,32 +173,35 @@ async def slowest_answer_ms(node: LightNode, count: int) -> float:
 
 
 def measure(code: Code) -> int:
-    """Print the figures of one way to hold the code; the larger of the two that are limited."""
+    """Print the figures of one way to hold the code; by how much they are above their limit."""
     folder = Path(tempfile.mkdtemp(prefix="shimlet-heap-"))
     try:
         crypto = code.held_by_crypto(folder)
         alone, before, after, latency_ms = asyncio.run(run(folder, code))
     finally:
         shutil.rmtree(folder)
-    limit = f" (limit {LIMIT_BYTES})" if code.limited else ""
-    print(f"light node on i386, code {code.name}: {alone} B before its peers are connected")
+    limit = f" (limit {code.limit})" if code.limit else ""
+    crypto_kind = "native code" if code.native else "plain ints"
+    print(f"light node on i386, {code.name}, signatures in {crypto_kind}: {alone} B at first")
     print(f"  {PEERS} peers connected: {before} B of heap{limit}; the signatures hold {crypto}")
     print(f"  after {MESSAGES} messages: {after} B{limit}")
     print(f"  200 status requests: the slowest took {latency_ms:.1f} ms")
-    return max(before, after)
+    return max(before, after) - code.limit if code.limit else 0
 
 
 def main() -> int:
-    """Measure all three; exit status 1 above the limit."""
-    worst = 0
-    for code in (frozen_code(), code_in_rom(), code_in_files()):
+    """Measure all; exit status 1 above a limit."""
+    excess = 0
+    limited = (frozen_code(False, LIMIT_BYTES), frozen_code(True, NATIVE_LIMIT_BYTES))
+    for code in (*limited, code_in_rom(), code_in_files()):
         if code.micropython.exists():
-            used = measure(code)
-            worst = max(worst, used if code.limited else 0)
+            excess = max(excess, measure(code))
         else:
-            held = f"code {code.name}" + (", to which the limit applies" if code.limited else "")
+            held = f"code {code.name}" + (", to which a limit applies" if code.limit else "")
             print(f"Not measured: {held}. `make {code.made_by}` says what is missing.")
-    return 1 if worst > LIMIT_BYTES else 0
+    native = sum(path.stat().st_size for path in (MODULES / "shimlet_crypto/viper").glob("*.mpy"))
+    print(f"native code beside the heap, where it is in .mpy files: at most {native} B")
+    return 1 if excess > 0 else 0
 
 
 if __name__ == "__main__":

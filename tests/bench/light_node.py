@@ -32,6 +32,11 @@ import sys, vfs
 vfs.mount(vfs.VfsRom(open("rom.img", "rb").read()), "/rom")
 sys.path[:0] = ["/rom"]
 """
+# A module without a path in the place of the package: its native code is not found.
+PLAIN_INTS = """
+import sys
+sys.modules["shimlet_crypto.viper"] = sys
+"""
 CRYPTO = """
 import gc
 gc.collect()
@@ -45,13 +50,14 @@ UP_WITHIN_S = 30.0
 
 class Code(NamedTuple):
     """One way to hold the code: the target that makes its MicroPython, MICROPYPATH, a ROM image,
-    and whether the limit is meant for it."""
+    whether the signatures may use native code, and the limit in bytes, 0 for none."""
 
     name: str
     made_by: str
     path: str = ".frozen"
     image: bytes = b""
-    limited: bool = False
+    native: bool = True
+    limit: int = 0
 
     @property
     def micropython(self) -> Path:
@@ -66,7 +72,8 @@ class Code(NamedTuple):
     def prepare(self, folder: Path, name: str, script: str) -> list[str]:
         """Write the script, and what it mounts first; answer the command that runs it."""
         (folder / "rom.img").write_bytes(self.image)
-        (folder / name).write_text((MOUNT if self.image else "") + script)
+        before = (MOUNT if self.image else "") + ("" if self.native else PLAIN_INTS)
+        (folder / name).write_text(before + script)
         return [str(self.micropython), "-X", f"heapsize={HEAP_BYTES + self.flash}", name]
 
     def environment(self) -> dict[str, str]:
@@ -80,9 +87,9 @@ class Code(NamedTuple):
         return int(subprocess.check_output(command, cwd=folder, env=environment, text=True))
 
 
-def frozen_code() -> Code:
+def frozen_code(native: bool, limit: int) -> Code:
     """Frozen into the firmware."""
-    return Code("frozen into the firmware", FROZEN, limited=True)
+    return Code("frozen into the firmware", FROZEN, native=native, limit=limit)
 
 
 def code_in_rom() -> Code:
