@@ -6,6 +6,7 @@ import random
 from nacl.signing import SigningKey
 from shimlet_crypto import blake2b, public_key, sha512, sign, verify
 from shimlet_crypto.bigint.curve import _ADDEND_BYTES, _D, L, P, _part
+from shimlet_crypto.viper.comb import COMB
 from vectors import crypto_make as reference
 
 
@@ -60,3 +61,15 @@ def test_the_comb_holds_the_multiples_that_it_names() -> None:
             at = (half * 8 + i) * _ADDEND_BYTES
             parts = [_part(at, number) for number in range(3)]
             assert parts == [(y + x) % P, (y - x) % P, 2 * _D * x * y % P]
+
+
+def test_the_comb_of_viper_holds_the_multiples_that_it_names() -> None:
+    half = pow(2, -1, P)
+    for entry in range(48):
+        third, i = divmod(entry, 16)
+        signs = [1 if i >> tooth & 1 else -1 for tooth in range(4)] + [1]
+        k = sum(sign << 51 * tooth for tooth, sign in enumerate(signs)) << 17 * third
+        x, y = reference.times(k % L, reference.BASE)
+        parts = [COMB[at : at + 32] for at in range(96 * entry, 96 * entry + 96, 32)]
+        numbers = [(y + x) * half % P, (y - x) * half % P, _D * x * y % P]
+        assert [int.from_bytes(part, "little") for part in parts] == numbers

@@ -76,6 +76,9 @@ _keys = bytearray(b"\xff" * 32 * _KNOWN)
 _xs = bytearray(32 * _KNOWN)
 _x = bytearray(32)
 _next = bytearray(1)
+# Buffer, start and length of the message, buffer of the signature. Not arguments all the way: a
+# function with more than about ten variables would have them on the heap.
+_message = [None, 0, 0, None]
 _bits = bytearray(32)
 _r = bytearray(32)
 _hash = Sha512()
@@ -95,6 +98,7 @@ def public_key_into(seed, out, at: int) -> None:
     """Write the 32-byte public key of a 32-byte seed to out[at:at + 32]."""
     _expand(seed)
     load(_digest, 0, 32, _words, _PRODUCT, 40)
+    _reduce(_PRODUCT)
     _base_multiple(_PRODUCT)
     compress_into(out, at)
 
@@ -104,16 +108,26 @@ def sign_into(seed, public_key, buf, start: int, length: int, out, at: int) -> N
 
     `public_key` must be the one of `seed`: a signature made with another one gives the seed away.
     """
+    _take(buf, start, length)
+    _sign(seed, public_key)
+    _respond(out, at)
+
+
+def _sign(seed, public_key) -> None:
+    """R, the challenge and the secrets for S."""
     _expand(seed)
     load(_digest, 0, 32, _words, _SCALAR, 20)
     _hash.reset()
     _hash.update(_digest, 32, 32)
-    _hash.update(buf, start, length)
-    _hash.digest_into(_digest, 0)
-    load(_digest, 0, 64, _words, _NONCE, 40)
+    _finish_hash(_NONCE)
     _base_multiple(_NONCE)
     compress_into(_r, 0)  # apart from `out`, which may be the buffer of the message
-    _challenge(_r, 0, public_key, 0, buf, start, length)
+    _challenge(_r, 0, public_key, 0)
+    _message[0] = None
+
+
+def _respond(out, at: int) -> None:
+    """Write R and S."""
     multiply_add(0, 0, _words, _PRODUCT, _HASH, _SCALAR, _NONCE)
     _reduce(_PRODUCT)
     store(_words, _PRODUCT, out, at + 32)
@@ -129,34 +143,77 @@ def verify_in(
     The rules are those of libsodium: S below L, key and R not of small order, key reduced and on
     the curve, and R equal to the result byte for byte.
     """
-    if not is_below(signature, signature_at + 32, 255, _L):
+    _take(buf, start, length)
+    _message[3] = signature
+    return _verify(key, key_at, signature_at)
+
+
+def _verify(key, key_at: int, signature_at: int) -> bool:
+    """The same for what was taken, which is let go."""
+    answer = _is_right(key, key_at, _message[3], signature_at)
+    _message[0] = _message[3] = None
+    return answer
+
+
+def _is_right(key, key_at: int, r, r_at: int) -> bool:
+    if not _has_s(r, r_at + 32):
         return False
-    if not _is_good(key, key_at) or not _is_good(signature, signature_at):
+    row = _take_key(key, key_at)
+    if row < -1 or not _take_r(r, r_at):
         return False
-    row = row_of(key, key_at, 255, _keys, _KNOWN)
-    if row >= 0:
-        recall(_xs, 32 * row, key, key_at)
-    elif not decompress(key, key_at):
-        return False
-    else:
-        x_into(_x, 0)
-    keep_multiples(0)
-    if not decompress(signature, signature_at):
-        return False
-    keep_multiples(1)
-    _challenge(signature, signature_at, key, key_at, buf, start, length)
-    load(signature, signature_at + 32, 32, _words, _SCALAR, 20)
-    found = halve(0, 0, _words, _HASH, _R, _NONCE, _limits)
-    second = 20 if found & 2 else 0
-    multiply_add(0, 0, _words, _PRODUCT, _NONCE + second, _SCALAR, _ZERO)
-    _reduce(_PRODUCT)
-    _signs_of(_PRODUCT)
-    combine(_words, _R + second, _NONCE + second, found & 1, _bits)
-    if not is_neutral():
+    _challenge(r, r_at, key, key_at)
+    if not _is_balanced():
         return False
     if row < 0:
         _remember(key, key_at)
     return True
+
+
+def _has_s(buf, at: int) -> bool:
+    """Take S, if it is below L."""
+    load(buf, at, 32, _words, _SCALAR, 20)
+    return is_below(buf, at, 255, _L)
+
+
+def _take_key(key, at: int) -> int:
+    """Make the key's opposite point 0 of `combine`; answer where it is known, -1 new, -2 bad."""
+    if not _is_good(key, at):
+        return -2
+    row = row_of(key, at, 255, _keys, _KNOWN)
+    if row >= 0:
+        recall(_xs, 32 * row, key, at)
+    elif decompress(key, at):
+        x_into(_x, 0)
+    else:
+        return -2
+    keep_multiples(0)
+    return row
+
+
+def _take_r(buf, at: int) -> bool:
+    """Make the opposite of R point 1 of `combine`; False if R is bad."""
+    if not _is_good(buf, at) or not decompress(buf, at):
+        return False
+    keep_multiples(1)
+    return True
+
+
+def _is_balanced() -> bool:
+    """Whether S * B - h * A - R is the neutral point: see above."""
+    found = halve(0, 0, _words, _HASH, _R, _NONCE, _limits)
+    second = 20 if found & 2 else 0
+    multiply_add(0, 0, _words, _PRODUCT, second, _SCALAR, _ZERO)
+    _reduce(_PRODUCT)
+    _signs_of(_PRODUCT)
+    combine(_words, _R + second, second, found & 1, _bits)
+    return is_neutral()
+
+
+def _take(buf, start: int, length: int) -> None:
+    """Remember which message it is."""
+    _message[0] = buf
+    _message[1] = start
+    _message[2] = length
 
 
 def _is_good(buf, at: int) -> bool:
@@ -182,15 +239,20 @@ def _expand(seed) -> None:
     _digest[31] = _digest[31] & 63 | 64
 
 
-def _challenge(r, r_at: int, key, key_at: int, buf, start: int, length: int) -> None:
-    """SHA-512 of R, the key and the message, mod L, to `_HASH`; the 20 limbs above are 0."""
+def _challenge(r, r_at: int, key, key_at: int) -> None:
+    """SHA-512 of R, the key and the message, mod L, to `_HASH`."""
     _hash.reset()
     _hash.update(r, r_at, 32)
     _hash.update(key, key_at, 32)
-    _hash.update(buf, start, length)
+    _finish_hash(_HASH)
+
+
+def _finish_hash(at: int) -> None:
+    """Hash the message, too, and put the digest mod L at 40 limbs; the upper 20 are 0 then."""
+    _hash.update(_message[0], _message[1], _message[2])
     _hash.digest_into(_digest, 0)
-    load(_digest, 0, 64, _words, _HASH, 40)
-    _reduce(_HASH)
+    load(_digest, 0, 64, _words, at, 40)
+    _reduce(at)
 
 
 def _reduce(at: int) -> None:
@@ -207,7 +269,6 @@ def _signs_of(at: int) -> None:
 
 
 def _base_multiple(at: int) -> None:
-    """The point becomes the multiple of B by the 40 limbs there, which become their rest mod L."""
-    _reduce(at)
+    """The point becomes the multiple of B by the number there, below L."""
     _signs_of(at)
     base_multiple(_bits)

@@ -37,6 +37,7 @@ FORM = "viper-rolled"
 _wide = bytearray(160)
 
 
+@micropython.native  # for the frame: of bytecode with so many variables it is on the heap
 def run(x, y, words, script, programs, comb, bits):  # noqa: C901 - a table of functions is slower
     """Run a script; x and y, 0, are only there because the unrolled form needs two registers."""
     at = 0
