@@ -36,3 +36,4 @@ def _viper() -> tuple:
 
 BACKEND, WHY = _viper()
 BACKEND = BACKEND or "bigint"
+del _viper  # its memory is free again

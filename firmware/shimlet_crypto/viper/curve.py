@@ -215,7 +215,6 @@ _ARGUMENTS = const(400)  # in bytes: they lie where t0 is
 
 # 17 registers, 9 entries of 160 bytes, and what multiplying needs.
 _words = bytearray(39 * 80)
-_script = bytearray(880)  # most that two numbers of 264 digits can need
 
 
 def _aligned(data):
@@ -240,6 +239,7 @@ _SQUARE_ROOT = _short(_RATIO, _POWER, _ROOT)
 _OTHER_ROOT = _short(_OTHER)
 _COMPARE_SCRIPT = _short(_COMPARE)
 _NEGATE_SCRIPT = _short(_NEGATE)
+_CHECK_SCRIPT = _short(_CHECK)
 
 
 def _table_script(entry: int) -> bytes:
@@ -303,13 +303,14 @@ def keep_multiples(number: int) -> None:
 def combine(words, u: int, v: int, flip: int, bits) -> None:
     """The point becomes u * point 0 + v * point 1 + the multiple of B that `bits` name.
 
-    u and v are places of 20 limbs in `words`; `flip` is 1 to take u negative. In variable time.
+    u, below 2**128, and v are places of 20 limbs in `words`; `flip` is 1 to take u negative.
+    `words` becomes the script, for which it needs 840 bytes. In variable time.
     """
     recode(words, u, flip, _words, _ARGUMENTS)
     recode(words, v, 8, _words, _ARGUMENTS + 264)
     comb_arguments(bits, _words, _ARGUMENTS + 528)
-    _assemble(_words, _ARGUMENTS, _script)
-    _run(_script)
+    _assemble(_words, _ARGUMENTS, words)
+    _run(words)
 
 
 @micropython.viper
@@ -379,9 +380,11 @@ def decompress(buf, at: int) -> bool:
 
 def _is_right() -> bool:
     """Whether the square of the root of -1 is -1: a compiler may be wrong without a word."""
-    _run(_short(_CHECK))
+    _run(_CHECK_SCRIPT)
     return not freeze(_words, _X) and not freeze(_words, _Y)
 
 
 if not _is_right():
     raise ImportError("the field arithmetic in viper is wrong on this interpreter")
+# Only needed so far: their memory is free again.
+del _CONSTANTS, _aligned, _base_script, _is_right, _short, _table_script

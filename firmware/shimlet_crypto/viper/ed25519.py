@@ -67,7 +67,7 @@ _ZERO = const(60)
 _R = const(80)
 _PRODUCT = const(120)
 _SCALAR = const(160)
-_words = bytearray(180 * 4)
+_words = bytearray(210 * 4)  # 180 are for numbers, all for the script of `combine`
 _limits = bytearray(41 * 4)
 _digest = bytearray(64)
 # The keys of the last signers and the x of their opposite points. No key is all ones.
@@ -92,6 +92,7 @@ def _prepare() -> None:
 
 
 _prepare()
+del _prepare  # its memory is free again
 
 
 def public_key_into(seed, out, at: int) -> None:
