@@ -118,9 +118,9 @@ _PROGRAMS = (
     b"\x03\x04\x00\x0d"  # h = x + one
     b"\x00\x00\x00\x00"  # end
     # WHOLE: point from its x and y alone
-    b"\x01\x00\x00\x0d"  # x = x * one
-    b"\x01\x01\x01\x0d"  # y = y * one
     b"\x04\x05\x0d\x0d"  # t0 = one - one
+    b"\x05\x00\x05\x00"  # x = 2 * t0 + x, carried
+    b"\x05\x01\x05\x01"  # y = 2 * t0 + y, carried
     b"\x03\x02\x0d\x05"  # z = one + t0
     b"\x03\x03\x00\x05"  # e = x + t0
     b"\x03\x04\x01\x05"  # h = y + t0
@@ -218,10 +218,16 @@ _words = bytearray(39 * 80)
 
 
 def _aligned(data):
-    """The same bytes where 32-bit reads can get at them: constants in flash may lie anywhere."""
+    """The same bytes where 32-bit reads can get at them: constants in flash may lie anywhere.
+
+    x86 and ARM from armv7m on (1 and 5 to 8 in MicroPython's numbers) read them anywhere.
+    """
+    from sys import implementation
+
     from uctypes import addressof
 
-    return data if addressof(data) & 3 == 0 else bytearray(data)
+    anywhere = (getattr(implementation, "_mpy", 0) >> 10 & 15) in (1, 5, 6, 7, 8)
+    return data if anywhere or addressof(data) & 3 == 0 else bytearray(data)
 
 
 _COMB = _aligned(COMB)
@@ -257,7 +263,7 @@ def _base_script() -> bytes:
     """Columns 16 to 0, for the three thirds of the comb: the same for every number."""
     steps = [_ORIGIN, 0]
     for column in range(16, -1, -1):
-        steps += [_DOUBLE, 0]
+        steps += [_DOUBLE, 0] if column < 16 else []
         for third in (0, 17, 34):
             steps += [_ADD_SECRET, column + third]
     return bytes(steps) + b"\xff\xff"
@@ -322,8 +328,9 @@ def _assemble(args: ptr8, at: int, script: ptr8):
     script[0] = _ORIGIN
     end = 2
     while position >= 0:
-        script[end] = _DOUBLE
-        end += 2
+        if end > 2:  # there is something to double
+            script[end] = _DOUBLE
+            end += 2
         k = at + position
         if args[k] != 255:
             script[end] = _ADD
