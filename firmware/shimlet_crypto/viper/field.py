@@ -53,11 +53,11 @@ def run(x, y, words, script, programs, comb, bits):  # noqa: C901 - a table of f
             n = programs[pc + 3]
             pc += 4
             if op == 1:
-                _multiply(words, a, n * 20, _wide)
+                _multiply(0, 0, words, a, n * 20, _wide)
                 _reduce(_wide, words, d)
             elif op == 2:
                 while n:
-                    _multiply(words, a, a, _wide)
+                    _multiply(0, 0, words, a, a, _wide)
                     _reduce(_wide, words, d)
                     a = d
                     n -= 1
@@ -81,20 +81,39 @@ def run(x, y, words, script, programs, comb, bits):  # noqa: C901 - a table of f
 
 
 @micropython.viper
-def _multiply(words: ptr32, a: int, b: int, wide: ptr32):
-    """The 39 sums of products of a * b."""
+def _multiply(x: int, k: int, words: ptr32, a: int, b: int, wide: ptr32):
+    """The 39 sums of products of a * b. x and k are any numbers: they will be registers."""
     k = 0
     while k < 39:
-        i = 0
-        end = k + 1
-        if k > 19:
-            i = k - 19
-            end = 20
-        total = 0
-        while i < end:
-            total += words[a + i] * words[b + k - i]
-            i += 1
-        wide[k] = total
+        wide[k] = 0
+        k += 1
+    p = ptr32(int(words) + (a << 2))
+    q = ptr32(int(words) + (b << 2))
+    w = wide
+    k = 0
+    while k < 20:
+        x = q[k]
+        w[0] = p[0] * x + w[0]
+        w[1] = p[1] * x + w[1]
+        w[2] = p[2] * x + w[2]
+        w[3] = p[3] * x + w[3]
+        w[4] = p[4] * x + w[4]
+        w[5] = p[5] * x + w[5]
+        w[6] = p[6] * x + w[6]
+        w[7] = p[7] * x + w[7]
+        w[8] = p[8] * x + w[8]
+        w[9] = p[9] * x + w[9]
+        w[10] = p[10] * x + w[10]
+        w[11] = p[11] * x + w[11]
+        w[12] = p[12] * x + w[12]
+        w[13] = p[13] * x + w[13]
+        w[14] = p[14] * x + w[14]
+        w[15] = p[15] * x + w[15]
+        w[16] = p[16] * x + w[16]
+        w[17] = p[17] * x + w[17]
+        w[18] = p[18] * x + w[18]
+        w[19] = p[19] * x + w[19]
+        w = ptr32(int(w) + 4)
         k += 1
 
 
