@@ -300,31 +300,30 @@ def halve(  # noqa: C901
                 if int(words[r + old + k]) < int(words[r + new + k]):
                     break
                 q = 1
-            carry = 0
-            a = ptr32(int(words) + ((r + old + shift) << 2))
-            b = ptr32(int(words) + ((r + new) << 2))
-            k = 0
-            while k <= low:
-                carry = a[k] - b[k] * q + carry
-                a[k] = carry & 8191
-                carry = carry >> 13
-                k += 1
-            while carry:
-                carry = a[k] + carry
-                a[k] = carry & 8191
-                carry = carry >> 13
-                k += 1
-            a = ptr32(int(words) + ((t + old + shift) << 2))
-            b = ptr32(int(words) + ((t + new) << 2))
-            end = 21 - low - shift  # t is below 2**256 / r
-            if low == 0:
-                end = 20 - shift
-            k = 0
-            while k < end:
-                carry = b[k] * q + a[k] + carry
-                a[k] = carry & 8191
-                carry = carry >> 13
-                k += 1
+            k = r
+            end = low + 1
+            q = 0 - q
+            while True:  # r[old] -= q * r[new], and then t[old] += q * t[new]
+                a = ptr32(int(words) + ((k + old + shift) << 2))
+                b = ptr32(int(words) + ((k + new) << 2))
+                carry = 0
+                while end:
+                    carry = b[0] * q + a[0] + carry
+                    a[0] = carry & 8191
+                    carry = carry >> 13
+                    a = ptr32(int(a) + 4)
+                    b = ptr32(int(b) + 4)
+                    end -= 1
+                while carry:
+                    carry = a[0] + carry
+                    a[0] = carry & 8191
+                    carry = carry >> 13
+                    a = ptr32(int(a) + 4)
+                if k == t:
+                    break
+                k = t
+                end = 20 - low - shift  # t is below 2**256 / r
+                q = 0 - q
         k = old
         old = new
         new = k
