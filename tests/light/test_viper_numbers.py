@@ -243,3 +243,38 @@ def test_digits_sum_up_to_their_number():
                     assert argument < 8
                     total += (-1 if argument & 1 else 1) * ((argument | 1) << i)
             assert total == (-number if change else number), number
+
+
+BASE_POINT = b"\x58" + b"\x66" * 31
+
+
+def is_neutral(u, v, flip, k):
+    """Whether -u * B - v * B + k * B is the neutral point; with `flip`, u * B - v * B + k * B."""
+    words, bits = ed25519._words, bytearray(32)
+    put(words, PLACE, limbs_of(k % L))
+    scalar.comb_bits(words, PLACE, ed25519._limits, PLACE + 20)
+    scalar.store(words, PLACE + 20, bits, 0)
+    put(words, 80, limbs_of(u))
+    put(words, 0, limbs_of(v))
+    curve.combine(words, 80, 0, flip, bits)
+    return curve.is_neutral()
+
+
+def test_sums_of_multiples_are_right_for_the_longest_numbers_and_the_most_digits():
+    for number in (0, 1):
+        assert curve.decompress(BASE_POINT, 0)
+        curve.keep_multiples(number)
+    most = int("1" * 64, 16)  # every fourth digit is not 0
+    for u, v in (
+        ((1 << 128) - 1, (1 << 255) - 1),
+        (most >> 128, most),
+        (7 * most >> 130, 7 * most >> 2),
+        (9 * most >> 132, 9 * most >> 4),
+        (0, 1),
+        (1, 1),
+        (5, 3),
+        (L >> 125, L),
+    ):
+        for flip, k in ((0, u + v), (1, v - u)):
+            assert is_neutral(u, v, flip, k), (u, v, flip)
+            assert not is_neutral(u, v, flip, k + 1), (u, v, flip)
