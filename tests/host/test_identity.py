@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from host.children import in_child
 from shimlet_host.config.seeds import format_seed
 from shimlet_host.files import create_once
 from shimlet_host.folder import open_folder
@@ -41,26 +42,18 @@ def load(folder: Path, seed: bytes | None = None) -> HostIdentity:
 
 def as_another_user(folder: Path, error: type[Exception]) -> str:
     """The error of loading in a child without our rights; root can write everywhere."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        text = "no error"
+
+    def work() -> str:
+        if os.getuid() == 0:
+            os.setgid(65534)
+            os.setuid(65534)
         try:
-            if os.getuid() == 0:
-                os.setgid(65534)
-                os.setuid(65534)
             load(folder)
         except error as problem:
-            text = str(problem)
-        except BaseException as problem:
-            text = f"unexpected: {problem!r}"
-        os.write(writing, text.encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        text = answer.read()
-    os.waitpid(child, 0)
-    return text
+            return str(problem)
+        return "no error"
+
+    return in_child(work)
 
 
 @pytest.fixture

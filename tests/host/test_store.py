@@ -8,10 +8,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from host.children import in_child
 from shimlet_host.folder import open_folder
 from shimlet_host.model import StoreError
 from shimlet_host.store import MAX_UNWRITTEN_BYTES, Store
@@ -30,24 +30,6 @@ def opened(folder: Path, max_messages: int = 10_000) -> Store:
 
 def message_id(number: int) -> bytes:
     return number.to_bytes(32, "big")
-
-
-def in_child(work: Callable[[], str]) -> str:
-    """What `work` says in a forked process, which may give up rights for good."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            text = work()
-        except BaseException as error:
-            text = f"unexpected: {error!r}"
-        os.write(writing, text.encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        text = answer.read()
-    os.waitpid(child, 0)
-    return text
 
 
 def test_peers_survive_without_a_close(tmp_path: Path) -> None:

@@ -134,11 +134,3 @@ def _compile(path: str, local: Path, arch: str | None) -> tuple[str, Content]:
     if code is None:
         return path, local
     return path.removesuffix(".py") + ".mpy", code
-
-
-def sizes(files: Mapping[str, Content]) -> dict[str, int]:
-    """Bytes of each file that would go to the board."""
-    return {
-        path: len(content) if isinstance(content, bytes) else content.stat().st_size
-        for path, content in files.items()
-    }

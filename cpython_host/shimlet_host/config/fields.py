@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field
-from shimlet.identity import decode_key, parse_address
+from shimlet.identity import decode_key, format_address, parse_address
 
 from shimlet_host.config.durations import parse_duration
 from shimlet_host.config.peers import PeerEntry, parse_peers, parse_peers_text, show
@@ -27,7 +27,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return format_address(self.host, self.port)
 
 
 class EntryNode(NamedTuple):

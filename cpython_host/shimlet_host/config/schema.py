@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from shimlet.link import MAX_FRAME
 
 from shimlet_host.config.fields import (
     U32,
@@ -31,7 +32,6 @@ from shimlet_host.config.fields import (
 
 ONE_DAY_S = 86_400
 SHORTEST_RECONNECT_S = 0.01  # far below what a network wants: tests reconnect that fast
-LARGEST_FRAME = 66_560  # bytes of a gossip frame, protocol limit
 SMALLEST_BUFFER = 512  # a handshake packet of 256 bytes must fit, and some frame
 
 _DURATION = 'Write a number with a unit: "500ms", "5s", "1m30s" or "2h".'
@@ -40,7 +40,7 @@ _ADDRESSES = 'Write a list of numeric addresses, like ["203.0.113.7:14666"].'
 _COUNT = "Write a whole number from 1 to 1000000."
 _U32 = "Write a whole number from 0 to 4294967295."
 _FLAG = "Write true or false."
-_FRAME = f"Write a number of bytes from {SMALLEST_BUFFER} to {LARGEST_FRAME}."
+_FRAME = f"Write a number of bytes from {SMALLEST_BUFFER} to {MAX_FRAME}."
 _PEERS = 'Write a list like [{"publicKey": "<base58>", "address": "192.0.2.1:14666"}].'
 _ENTRIES = 'Write a list like ["<base58 public key>@entry.example:14626"].'
 _RECONNECT = 'Write a duration from "10ms" to "24h", like "5s".'
@@ -93,10 +93,10 @@ class Gossip(Section):
     bind_address: Bind = Field(Address("0.0.0.0", 14666), alias="bindAddress", description=_BIND)
     addresses: NumericAddresses = Field((), alias="addresses", description=_ADDRESSES)
     buffer_size: Int = Field(
-        LARGEST_FRAME,
+        MAX_FRAME,
         alias="bufferSize",
         ge=SMALLEST_BUFFER,
-        le=LARGEST_FRAME,
+        le=MAX_FRAME,
         description=_FRAME,
     )
 
