@@ -13,8 +13,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from shimlet_host.model import HostError
 
-class CompileError(Exception):
+
+class CompileError(HostError):
     """mpy-cross is not there, or did not like a module; the text is a sentence."""
 
 

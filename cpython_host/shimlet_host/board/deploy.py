@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from shimlet_host.model import HostError
+
 from .shipped import MANIFEST, Content, shipped
 
 PROBE_S = 20.0  # for a board to stop its program, restart and tell what it holds
@@ -81,7 +83,7 @@ def _p(n, h, t):
 """
 
 
-class DeployError(Exception):
+class DeployError(HostError):
     """The board could not be reached or written; the text is a sentence."""
 
 

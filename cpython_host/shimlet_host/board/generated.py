@@ -11,12 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shimlet_host.model import HostError
+
 _TOP = Path(__file__).resolve().parents[3]
 FIRMWARE = _TOP / "firmware"
 FOLDER = _TOP / "build" / "generated"
 
 
-class GeneratorError(Exception):
+class GeneratorError(HostError):
     """The generator failed; the text says how."""
 
 

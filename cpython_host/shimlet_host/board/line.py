@@ -18,6 +18,8 @@ from typing import Any
 import serial
 from shimlet.sentences import sentence_of
 
+from shimlet_host.model import HostError
+
 MARK = b"\x1e"
 REQUEST_LIMIT = 256  # bytes, mark and newline included
 ANSWER_LIMIT = 4096  # bytes, mark and newline included
@@ -28,7 +30,7 @@ Answer = dict[str, Any]
 Output = Callable[[str], None]
 
 
-class LineError(Exception):
+class LineError(HostError):
     """The board cannot be asked or does not answer; the text is a sentence."""
 
 

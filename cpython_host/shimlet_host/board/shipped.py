@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from shimlet_host.model import HostError
+
 from .compiler import CompileError, compile_module, dotted
 from .generated import GeneratorError, generated
 
@@ -19,7 +21,7 @@ LIBRARY = "/lib"
 STARTED_BY_NAME = ("boot.py", "main.py")  # these stay sources, and in the root folder
 
 
-class ShippingError(Exception):
+class ShippingError(HostError):
     """What should ship is missing or does not compile; the text is a sentence."""
 
 

@@ -85,3 +85,11 @@ def demo() -> None:
     from shimlet_host.demo import run_demo
 
     raise typer.Exit(run_demo())
+
+
+# At the end: these modules use what stands above, and join their commands to `board`.
+from . import board_line as board_line  # noqa: E402
+from . import pair as pair  # noqa: E402
+from .board import board  # noqa: E402
+
+app.add_typer(board, name="board")
