@@ -15,9 +15,12 @@ _NO_MEMORY = '\x1e{"error": "there is not enough memory for this answer now"}\n'
 
 
 class Console:
-    """Takes bytes one by one. `commands`: name -> function with a dict; `write` takes text."""
+    """Takes bytes one by one. `commands`: name -> function of (node, request), both ways a dict;
+    `write` takes text.
+    """
 
-    def __init__(self, commands: dict, write) -> None:
+    def __init__(self, node, commands: dict, write) -> None:
+        self.node = node
         self.commands = commands
         self.write = write
         self._line = bytearray()
@@ -49,21 +52,25 @@ class Console:
     def _answer(self, line: bytes) -> None:
         answer = {}
         try:
-            request = json.loads(line)
+            request = _request(line)
             if isinstance(request.get("id"), int):
                 answer["id"] = request["id"]
-            answer.update(self._run(request.get("cmd")))
-        except (ValueError, AttributeError, RuntimeError):  # AttributeError: JSON, but no object
-            answer["error"] = 'write a JSON object like {"cmd": "status"}'
+            answer.update(self._run(request))
+        except ValueError as error:
+            answer["error"] = str(error)
         except MemoryError:
             return self.write(_NO_MEMORY)
+        except Exception as error:  # a mistake of ours, which must not end the line
+            self.node.fault(error)
+            answer["error"] = "the command failed; the log tells where"
         self._write(answer)
 
-    def _run(self, command: object) -> dict:
+    def _run(self, request: dict) -> dict:
+        command = request.get("cmd")
         if isinstance(command, str) and command in self.commands:
-            return self.commands[command]()
+            return self.commands[command](self.node, request)
         known = ", ".join(sorted(self.commands))
-        return {"error": f"unknown cmd; known are {known}"}
+        raise ValueError(f"unknown cmd; known are {known}")
 
     def _write(self, answer: dict) -> None:
         try:
@@ -71,6 +78,17 @@ class Console:
         except MemoryError:
             text = _NO_MEMORY
         self.write(text)
+
+
+def _request(line: bytes) -> dict:
+    """The JSON object in a line. ValueError: a sentence."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RuntimeError):  # RuntimeError: nested too deeply
+        request = None
+    if not isinstance(request, dict):
+        raise ValueError('write a JSON object like {"cmd": "status"}')
+    return request
 
 
 def _fitting(answer: dict) -> str:

@@ -17,6 +17,7 @@ from shimlet.streams import Limits, Streams
 from shimlet.wire import const
 
 from shimlet_light import files, status
+from shimlet_light.commands import COMMANDS
 from shimlet_light.console import Console
 from shimlet_light.log import Log
 from shimlet_light.net import BoardNet
@@ -167,14 +168,9 @@ class LightNode:
 
     async def _answer(self) -> None:
         """The serial line."""
-        commands = {
-            "status": self.status,
-            "peers": lambda: status.peers(self),
-            "log": lambda: status.log(self),
-        }
         if self.stdin is not None:
             stream = asyncio.StreamReader(self.stdin)
-            await Console(commands, sys.stdout.write).run(stream)
+            await Console(self, COMMANDS, sys.stdout.write).run(stream)
 
     async def _keep_time(self) -> None:
         while True:

@@ -11,7 +11,12 @@ class Fake:
 
     def __init__(self, **commands):
         self.written = []
-        self.console = Console(commands, self.written.append)
+        self.faults = []
+        self.console = Console(self, commands, self.written.append)
+
+    def fault(self, error):
+        """See LightNode."""
+        self.faults.append(error)
 
     def send(self, data):
         """The answers that these bytes bring."""
@@ -24,7 +29,7 @@ class Fake:
 
 def a_node():
     """A console that knows one status."""
-    return Fake(status=lambda: {"name": "x"}, log=lambda: {"log": []})
+    return Fake(status=lambda node, request: {"name": "x"}, log=lambda node, request: {"log": []})
 
 
 def test_a_marked_line_is_answered_once():
@@ -73,7 +78,10 @@ def test_the_longest_request_is_taken_and_a_longer_one_refused_once():
 
 def test_an_answer_never_exceeds_its_limit():
     lines = [[i, "x" * 100, 1] for i in range(100)]
-    fake = Fake(log=lambda: {"log": list(lines)}, status=lambda: {"name": "x" * MAX_ANSWER})
+    fake = Fake(
+        log=lambda node, request: {"log": list(lines)},
+        status=lambda node, request: {"name": "x" * MAX_ANSWER},
+    )
     answer = fake.send(b'\x1e{"cmd":"log"}\n')[0]
     assert len(fake.written[0]) <= MAX_ANSWER
     assert answer["log"][-1] == lines[-1] and len(answer["log"]) > 20
@@ -81,12 +89,28 @@ def test_an_answer_never_exceeds_its_limit():
 
 
 def test_a_command_without_memory_is_an_error_and_the_next_one_works():
-    def greedy():
+    def greedy(node, request):
         raise MemoryError
 
-    fake = Fake(status=greedy, log=lambda: {"log": []})
+    fake = Fake(status=greedy, log=lambda node, request: {"log": []})
     assert "memory" in fake.send(b'\x1e{"cmd":"status"}\n')[0]["error"]
     assert fake.send(b'\x1e{"cmd":"log"}\n') == [{"log": []}]
+
+
+def test_a_command_gets_the_whole_request_and_its_refusal_is_the_answer():
+    def refuse(node, request):
+        raise ValueError("x is %d" % request["x"])
+
+    fake = Fake(refuse=refuse)
+    assert fake.send(b'\x1e{"cmd":"refuse","x":5,"id":1}\n') == [{"error": "x is 5", "id": 1}]
+    assert fake.faults == []
+
+
+def test_a_mistake_in_a_command_is_a_fault_and_the_line_goes_on():
+    fake = Fake(broken=lambda node, request: request["nothing"], log=lambda node, request: {})
+    assert "failed" in fake.send(b'\x1e{"cmd":"broken"}\n')[0]["error"]
+    assert len(fake.faults) == 1 and isinstance(fake.faults[0], KeyError)
+    assert fake.send(b'\x1e{"cmd":"log"}\n') == [{}]
 
 
 class Pieces:
