@@ -19,6 +19,7 @@ from shimlet_light.settings import Settings
 CONFIG_FILE = "config.json"
 _MAX_KNOWN_PEERS = const(8)
 _MAX_ADDRESSES = const(4)
+_MAX_NTP_HOSTS = const(4)
 _MAX_FILE_BYTES = const(4096)
 
 _UNITS_MS = (("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000))
@@ -29,7 +30,7 @@ _KNOWN = {
     "": ("name", "profile", "manualPeering", "knownPeers", "gossip", "network"),
     "manualPeering": ("knownPeers", "reconnectInterval", "maxBackoff"),
     "gossip": ("bindAddress", "addresses", "bufferSize", "relay"),
-    "network": ("dns",),
+    "network": ("dns", "ntp"),
 }
 
 
@@ -106,6 +107,7 @@ class _Reading:
         self._value(gossip, "gossip.", "bufferSize", self._buffer_size)
         self._value(gossip, "gossip.", "relay", self._relay)
         self._value(network, "network.", "dns", self._dns)
+        self._value(network, "network.", "ntp", self._ntp)
         self._value(config, "", "knownPeers", self._peers)
         self._value(manual, "manualPeering.", "knownPeers", self._peers)
         # Without maxBackoff the pause never grows.
@@ -186,6 +188,11 @@ class _Reading:
             raise ValueError('write the IP of a name server, for example "192.0.2.1"')
         self.settings.dns = text if ":" in text else text + ":53"
 
+    def _ntp(self, value: object, key: str) -> None:
+        if not isinstance(value, list) or len(value) > _MAX_NTP_HOSTS:
+            raise ValueError(f'write a list of at most {_MAX_NTP_HOSTS} hosts, "host[:port]"')
+        self.settings.ntp = [_with_port(host, 123) for host in value]
+
     def _peers(self, value: object, key: str) -> None:
         """A list of peers, or the same as JSON text; each bad entry is a problem of its own."""
         if isinstance(value, str):
@@ -221,6 +228,14 @@ def _address(value: object) -> "tuple[str, int]":
     return parse_address(value)
 
 
+def _with_port(value: object, port: int) -> str:
+    """ "host:port" of "host" or "host:port"."""
+    text = value if isinstance(value, str) else ""
+    text = text if ":" in text else f"{text}:{port}"
+    parse_address(text)
+    return text
+
+
 def duration_ms(value: object) -> int:
     """Milliseconds of a text like "500ms", "5s" or "1m30s"; ValueError with a remedy."""
     remedy = 'write a duration from 1ms to 24h with its unit, like "5s" or "500ms"'
@@ -240,15 +255,23 @@ def duration_ms(value: object) -> int:
 
 
 def save_peers(peers: "list[tuple[bytes, str]]", path: str = CONFIG_FILE) -> None:
-    """Write the known peers into the config file and keep all else. OSError, ValueError."""
+    """Write the known peers into the config file and keep all else. See save_value."""
+    entries = [{"publicKey": base58_encode(key), "address": address} for key, address in peers]
+    save_value("manualPeering", "knownPeers", entries, path)
+
+
+def save_value(section: str, key: str, value: object, path: str = CONFIG_FILE) -> None:
+    """Write one value into the config file, as "network", "ntp", [...], and keep all else.
+
+    It counts from the next start. ValueError, OSError: a sentence; the file is as it was.
+    """
     text = files.read(path, _MAX_FILE_BYTES)
     config = {} if text is None else _parse(text, path)
-    entries = [{"publicKey": base58_encode(key), "address": address} for key, address in peers]
-    config.pop("knownPeers", None)
-    manual = config.get("manualPeering")
-    if not isinstance(manual, dict):
-        manual = config["manualPeering"] = {}
-    manual["knownPeers"] = entries
+    if key == "knownPeers":
+        config.pop(key, None)  # at the top it works too
+    if not isinstance(config.get(section), dict):
+        config[section] = {}
+    config[section][key] = value
     content = json.dumps(config).encode()
     if len(content) > _MAX_FILE_BYTES:
         raise ValueError(f"{path}: would be longer than {_MAX_FILE_BYTES} bytes.")

@@ -8,6 +8,10 @@ Errors are OSErrors.
 import errno
 import os
 
+from shimlet.wire import const
+
+_ENOSPC = const(28)  # MicroPython's errno has no name for it
+
 
 def read(path: str, max_bytes: int) -> "bytes | None":
     """The content, cut after max_bytes + 1 to show that it is too long; None: no such file."""
@@ -22,13 +26,30 @@ def read(path: str, max_bytes: int) -> "bytes | None":
 
 
 def write(path: str, content: bytes) -> None:
-    """Put `content` in the place of the file, in one step."""
+    """Put `content` in the place of the file, in one step. OSError: a sentence; the old one is
+    kept.
+    """
     beside = path + ".new"
-    with open(beside, "wb") as file:
-        file.write(content)
-    os.rename(beside, path)
+    try:
+        with open(beside, "wb") as file:
+            file.write(content)
+        os.rename(beside, path)
+    except OSError as error:
+        _remove(beside)  # on a full flash what was begun takes the room of others
+        raise OSError(f"{path} cannot be written: {_why(error)}")
     if hasattr(os, "sync"):  # FAT needs it; the unix build has none
         os.sync()
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except OSError:
+        pass
+
+
+def _why(error: OSError) -> str:
+    return "the flash is full" if error.errno == _ENOSPC else str(error)
 
 
 def exists(path: str) -> bool:

@@ -2,7 +2,8 @@
 randomness.
 
 In goes the path of the seed file, out comes the Identity that the core wants. The seed is never
-replaced and never shown: whoever has it is this node. Called by running.py.
+shown, and replaced only by replace(): whoever has it is this node. Called by running.py and by the
+command `identity-new` of the serial line.
 """
 
 import os
@@ -61,6 +62,18 @@ def load(path: str = SEED_FILE) -> BoardIdentity:
             "put back a copy of it, or delete it, which makes the board a new node with a new key."
         )
     return BoardIdentity(seed)
+
+
+def replace(seed: bytes, path: str = SEED_FILE) -> None:
+    """Make the board another node: put `seed` in the place of the old one, in one step.
+
+    It counts from the next start. ValueError: not 32 bytes, or one byte repeated. OSError: a
+    sentence; the old seed is kept.
+    """
+    damage = _damage(seed)
+    if damage:
+        raise ValueError(f"The new seed {damage}.")
+    files.write(path, bytes(seed))
 
 
 def _damage(seed: bytes) -> str:

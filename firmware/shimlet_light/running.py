@@ -9,9 +9,9 @@ import gc
 import sys
 import time
 
-import shimlet_light
 from shimlet_light import identity
 from shimlet_light.node import LightNode
+from shimlet_light.settings import call_config
 
 node = None
 
@@ -38,18 +38,9 @@ def _run():
     global node
     node = None  # what is left of the last one makes room
     gc.collect()
-    node = LightNode(_settings(), identity.load())
+    node = LightNode(call_config("load"), identity.load())
     try:
         asyncio.run(node.run())
     finally:
         node.close()
         asyncio.new_event_loop()
-
-
-def _settings():
-    """What config.json says. The code that reads it needs 5 KB of heap, so it does not stay."""
-    from shimlet_light import config
-
-    settings = config.load()
-    del shimlet_light.config, sys.modules["shimlet_light.config"]
-    return settings

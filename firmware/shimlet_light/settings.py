@@ -4,9 +4,15 @@ It is apart from config.py because that is dropped from memory once it has done 
 object keeps the module of its class alive.
 """
 
+import sys
+
 from shimlet.wire import const
 
+import shimlet_light
+
 PORT = 14666
+NTP_HOSTS = ("pool.ntp.org:123",)
+_ONLY_FOR_CONFIG = ("config",)
 _MAX_PROBLEMS = const(8)
 _MAX_PROBLEM = const(200)  # characters
 
@@ -26,9 +32,27 @@ class Settings:
         self.buffer_size = 2048  # bytes of the largest frame that is taken
         self.relay = False
         self.dns = ""  # "ip:port" of a name server, "" for that of the network interface
+        self.ntp = list(NTP_HOSTS)  # "host:port" of time servers, in the order to ask them
         self.problems: list[str] = []  # at most _MAX_PROBLEMS
 
     def note(self, problem: str) -> None:
         """Remember one more problem, as far as there is room."""
         if len(self.problems) < _MAX_PROBLEMS:
             self.problems.append(problem[:_MAX_PROBLEM])
+
+
+def call_config(name: str, *arguments):
+    """What that function of config.py answers, as "save_peers". Its code does not stay in memory.
+
+    Raises what the function raises.
+    """
+    from shimlet_light import config
+
+    try:
+        return getattr(config, name)(*arguments)
+    finally:
+        del config
+        for module in _ONLY_FOR_CONFIG:
+            sys.modules.pop("shimlet_light." + module, None)
+            if hasattr(shimlet_light, module):
+                delattr(shimlet_light, module)
