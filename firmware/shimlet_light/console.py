@@ -9,6 +9,7 @@ gives the REPL. Called by node.py.
 import json
 
 MARK = 0x1E
+# An ESP32 keeps 260 bytes of the line while the node computes; a longer request could lose some.
 MAX_REQUEST = 256
 MAX_ANSWER = 4096
 _NO_MEMORY = '\x1e{"error": "there is not enough memory for this answer now"}\n'
@@ -42,7 +43,9 @@ class Console:
             self._line = bytearray()
         elif self._open and byte == 10:
             self._open = False
-            self._answer(bytes(self._line))
+            line = bytes(self._line)
+            self._line = bytearray()  # it may hold a password
+            self._answer(line)
         elif self._open and len(self._line) + 2 >= MAX_REQUEST:
             self._open = False
             self._write({"error": f"a request has at most {MAX_REQUEST} bytes"})
@@ -85,6 +88,8 @@ def _request(line: bytes) -> dict:
     try:
         request = json.loads(line)
     except (ValueError, RuntimeError):  # RuntimeError: nested too deeply
+        request = None
+    if not line.rstrip().endswith(b"}"):  # MicroPython 1.25 takes JSON that ends too early
         request = None
     if not isinstance(request, dict):
         raise ValueError('write a JSON object like {"cmd": "status"}')

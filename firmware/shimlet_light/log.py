@@ -19,11 +19,13 @@ class Log:
 
     def __init__(self) -> None:
         self.uptime = Uptime()
+        self.count = 0  # of all lines ever, repeated ones too: the number of the last
         self._lines: list[list] = []  # [uptime in s, text, how often]
 
     def add(self, text: str) -> None:
         """Note a line."""
         text = text[:MAX_LINE]
+        self.count += 1
         last = self._lines[-1] if self._lines else None
         if last is not None and last[1] == text:
             last[0] = self.uptime.seconds()
@@ -42,7 +44,14 @@ class Log:
         for line in lines[:-1][1 - _TRACE_LINES :]:
             self.add(" " + line)
 
-    def lines(self) -> "list[list]":
-        """[seconds ago, text, how often], oldest first."""
+    def lines(self, since: int = 0) -> "list[list]":
+        """[seconds ago, text, how often] of those that came after line number `since`, oldest
+        first.
+        """
         now = self.uptime.seconds()
-        return [[now - when, text, count] for when, text, count in self._lines]
+        number = self.count
+        first = len(self._lines)
+        while first > 0 and number > since:
+            first -= 1
+            number -= self._lines[first][2]
+        return [[now - when, text, count] for when, text, count in self._lines[first:]]

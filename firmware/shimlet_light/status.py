@@ -1,6 +1,6 @@
 """What the node tells about itself, as dicts that JSON can carry: its status, its peers, its log.
 
-In goes the node, out come the answers of the serial line (console.py). Keys are base58, times are
+In goes the node, out come the answers of the serial line (commands.py). Keys are base58, times are
 seconds; an error is the name of a reason, whose sentence the asking side knows (shimlet.sentences:
 too large for a board).
 """
@@ -86,6 +86,14 @@ def _pending(peer) -> dict:
     }
 
 
-def log(node) -> dict:
-    """The last lines: [seconds ago, text, how often]."""
-    return {"log": node.log.lines()}
+def log(node, request: dict) -> dict:
+    """The last lines: [seconds ago, text, how often]; only those after line number "since".
+
+    "last" is the number of the last line, "uptime" tells a restart, after which they count anew.
+    """
+    since_number = request.get("since", 0)
+    if not isinstance(since_number, int) or since_number < 0:
+        raise ValueError("since is no line number")
+    kept = node.log
+    lines = kept.lines(since_number)
+    return {"log": lines, "last": kept.count, "uptime": kept.uptime.seconds()}

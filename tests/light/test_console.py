@@ -57,7 +57,7 @@ def test_bytes_may_come_in_any_pieces():
 
 
 def test_broken_and_unknown_requests_get_an_error_each():
-    for data in (b"", b"nope", b"[]", b"5", b'"status"', b"null", b"\xff\xfe", b'{"cmd"'):
+    for data in (b"", b"nope", b"[]", b"5", b'"status"', b"null", b"\xff\xfe", b'{"cmd":"log"'):
         answers = a_node().send(b"\x1e" + data + b"\n")
         assert len(answers) == 1 and list(answers[0]) == ["error"], (data, answers)
     for data in (b"{}", b'{"cmd":"reset"}', b'{"cmd":["status"]}', b'{"cmd":{}}', b'{"cmd":1}'):
