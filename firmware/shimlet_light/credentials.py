@@ -12,7 +12,7 @@ from shimlet.wire import const
 from shimlet_light import files
 
 WIFI_FILE = "wifi.json"
-_MAX_FILE_BYTES = const(512)  # both texts as JSON, every character escaped
+_MAX_FILE_BYTES = const(1024)  # both texts as JSON, every character escaped
 _MAX_SSID_BYTES = const(32)
 _MIN_PASSWORD_BYTES = const(8)
 _MAX_PASSWORD_BYTES = const(64)  # 63 characters, or 64 hexadecimal digits

@@ -13,8 +13,8 @@ import shimlet_light
 PORT = 14666
 # Where there is an operating system, it keeps the clock right.
 NTP_HOSTS = () if sys.platform in ("linux", "darwin") else ("pool.ntp.org:123",)
-_ONLY_FOR_CONFIG = ("config",)
-_MAX_PROBLEMS = const(8)
+MAX_PROBLEMS = const(8)
+_ONLY_FOR_CONFIG = ("config", "config_keys", "jsontext")
 _MAX_PROBLEM = const(200)  # characters
 
 
@@ -34,11 +34,11 @@ class Settings:
         self.relay = False
         self.dns = ""  # "ip:port" of a name server, "" for that of the network interface
         self.ntp = list(NTP_HOSTS)  # "host:port" of time servers, in the order to ask them
-        self.problems: list[str] = []  # at most _MAX_PROBLEMS
+        self.problems: list[str] = []  # at most MAX_PROBLEMS
 
     def note(self, problem: str) -> None:
         """Remember one more problem, as far as there is room."""
-        if len(self.problems) < _MAX_PROBLEMS:
+        if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem[:_MAX_PROBLEM])
 
 

@@ -53,6 +53,30 @@ def test_a_damaged_seed_is_refused_and_stays_as_it_is():
             assert files.read(path, 100) == damaged
 
 
+def test_a_new_seed_makes_the_board_another_node_from_the_next_start():
+    with Scratch() as folder:
+        path = folder + "/identity.seed"
+        first = identity.load(path)
+        identity.replace(bytes(range(32)), path)
+        assert identity.load(path).public_key != first.public_key
+        assert files.read(path, 100) == bytes(range(32))
+        assert os.listdir(folder) == ["identity.seed"]
+
+
+def test_a_seed_that_is_none_does_not_replace_the_old_one():
+    with Scratch() as folder:
+        path = folder + "/identity.seed"
+        first = identity.load(path)
+        for wrong in (b"", bytes(31), bytes(range(33)), b"\xff" * 32):
+            try:
+                identity.replace(wrong, path)
+            except ValueError as error:
+                assert str(error).startswith("The new seed ")
+            else:
+                raise AssertionError("a wrong seed was taken")
+        assert identity.load(path).public_key == first.public_key
+
+
 def test_a_folder_that_cannot_be_written_is_named():
     try:
         identity.load("no-such-folder/identity.seed")
