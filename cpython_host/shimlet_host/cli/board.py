@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -45,3 +46,46 @@ def in_sentences() -> Iterator[None]:
 def show_json(value: object) -> None:
     """Print an answer for programs."""
     typer.echo(json.dumps(value, indent=2))
+
+
+@board.command()
+def build(board: BoardName, as_json: AsJson = False) -> None:
+    """Compile all that the board gets into build/BOARD, and say how large it is.
+
+    Example: shimlet board build esp32_generic
+    """
+    from shimlet_host.board import build as making
+    from shimlet_host.board.catalogue import load
+
+    with in_sentences():
+        spec = load(board)
+        sizes = making.sizes(making.build(spec))
+    if as_json:
+        show_json({"board": spec.id, "processor": spec.processor, "bytes": sizes})
+        return
+    typer.echo(f"{spec.name}, for {spec.processor}: {making.FOLDER / spec.id}")
+    for name, size in [*sizes.items(), ("all", sum(sizes.values()))]:
+        typer.echo(f"  {name:<16}{size:>8} bytes")
+
+
+@board.command()
+def flash(board: BoardName, port: Port, as_json: AsJson = False) -> None:
+    """Put the light node on a board, or bring it up to date. It stops the node and starts it
+    again.
+
+    Only what differs is copied; config.json, wifi.json, identity.seed, peers and app.py stay.
+    MicroPython has to be on the board (`shimlet board micropython`). If the cable comes off, flash
+    again. Example: shimlet board flash esp32_generic /dev/ttyUSB0
+    """
+    from shimlet_host.board.catalogue import load
+    from shimlet_host.board.flash import flash as flash_board
+
+    def say(sentence: str) -> None:
+        typer.echo(sentence, err=as_json)
+
+    with in_sentences():
+        done = flash_board(port, load(board), say)
+    if as_json:
+        show_json({**asdict(done.deployed), "status": done.status})
+        return
+    typer.echo(f"The node is up. Its public key is {done.status.get('publicKey')}.")
