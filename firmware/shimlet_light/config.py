@@ -122,19 +122,17 @@ def save_value(section: str, key: str, value: object, path: str = CONFIG_FILE) -
     files.write(path, content)
 
 
-def _text(value: object, indent: str = "") -> str:
+def _text(value: object, indent: str = "\n") -> str:
     """JSON with a line for each key and each item, so that people can go on editing it."""
-    if isinstance(value, dict) and len(indent) < 8:
-        parts = [
-            f"{json.dumps(key)}: {_text(value[key], indent + '    ')}" for key in sorted(value)
-        ]
-        brackets = "{}"
+    inner = indent + "    "
+    if isinstance(value, dict) and len(inner) < 10:
+        parts = [f"{json.dumps(key)}: {_text(value[key], inner)}" for key in sorted(value)]
     elif isinstance(value, list):
         parts = [json.dumps(item) for item in value]
-        brackets = "[]"
     else:
-        return json.dumps(value)
+        parts = []
     if not parts:
-        return brackets
-    between = ",\n    " + indent
-    return f"{brackets[0]}{between[1:]}{between.join(parts)}\n{indent}{brackets[1]}"
+        return json.dumps(value)
+    first, last = "[]" if isinstance(value, list) else "{}"
+    between = "," + inner
+    return f"{first}{inner}{between.join(parts)}{indent}{last}"

@@ -173,7 +173,8 @@ class Reading:
             try:
                 self._peer(entry)
             except ValueError as error:
-                self.fail(f"{self._place(f'{key}[{index}]')}: is refused: {error}.")
+                place = self._place(f"{key}[{index}]")  # apart: 1.25 knows no f-string in another
+                self.fail(f"{place}: is refused: {error}.")
         if len(value) > room:
             last = f" to [{len(value) - 1}]" if len(value) > room + 1 else ""
             limit = f"a board knows at most {_MAX_KNOWN_PEERS} peers"

@@ -11,13 +11,23 @@ KEY_2 = "11111111111111111111111111111113"
 
 
 def loaded(content):
-    """The settings of a config file with this content: a dict, text or bytes."""
+    """The settings of a config file with this content: a dict, text or bytes; an int: so many
+    bytes.
+    """
+    if isinstance(content, int):
+        return loaded_bytes([b" " * 1000] * (content // 1000))
     if isinstance(content, dict):
         content = json.dumps(content)
+    return loaded_bytes([content if isinstance(content, bytes) else content.encode()])
+
+
+def loaded_bytes(pieces):
+    """The settings of a config file that holds these pieces."""
     with Scratch() as folder:
         path = folder + "/config.json"
         with open(path, "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
+            for piece in pieces:
+                file.write(piece)
         return config.load(path)
 
 
@@ -104,7 +114,7 @@ def test_broken_files_are_named_and_give_the_defaults():
         assert "is not JSON: line 1, column " in only_mistake(settings), content
         assert settings.name == "board"
     assert "must be a JSON object" in only_mistake(loaded("[1]"))
-    assert "longer than 4096 bytes" in only_mistake(loaded(b" " * 100_000))
+    assert "longer than 4096 bytes" in only_mistake(loaded(100_000))
     assert "no such file" in only_note(config.load("no-such-folder/config.json"))
 
 
