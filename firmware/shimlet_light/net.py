@@ -9,8 +9,8 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 
-from shimlet.identity import format_address
 from shimlet.reasons import (
     CONNECT_TIMEOUT,
     CONNECTION_LOST,
@@ -23,11 +23,6 @@ from shimlet.wire import const
 from shimlet_light import clock
 from shimlet_light.numeric import is_ip
 from shimlet_light.waiting import readable, writable
-
-try:
-    import network
-except ImportError:  # the unix build: its sockets are the host's
-    network = None
 
 _TCP = const(6)
 _NO_DELAY = const(1)
@@ -50,7 +45,7 @@ class BoardStream:
         self.source = source
         self.local = b""
         net.streams.append(self)
-        for option in _BOARD_OPTIONS if network else _OPTIONS:
+        for option in _OPTIONS if sys.platform == "linux" else _BOARD_OPTIONS:
             try:
                 sock.setsockopt(*option)
             except OSError:
@@ -92,10 +87,17 @@ class BoardStream:
 
 
 class BoardNet:
-    """Sockets, clocks and chance of a board. `dns`: "ip:port" of a name server, see Settings."""
+    """Sockets, clocks and chance of a board. `dns`: "ip:port" of a name server, see Settings.
+
+    `offline`, `ip` ("" for unknown) and the network's own name server come from wifi.py, where
+    there is Wi-Fi.
+    """
 
     def __init__(self, dns: str = "") -> None:
+        self.offline = False
+        self.ip = ""
         self._dns = dns
+        self._found_dns = ""
         self._resolver = None
         self.streams: list[BoardStream] = []  # the open ones
         self.listener = None
@@ -117,15 +119,22 @@ class BoardNet:
         await asyncio.sleep_ms(duration_ms)
 
     async def resolve(self, host: str) -> str:
-        """See Net."""
+        """See Net. Without a network it fails at once, before anything is signed for a dial."""
+        if self.offline:
+            raise OSError(UNREACHABLE)
         if is_ip(host):
             return host
         if self._resolver is None:
             # 5 KB of heap, which a board that knows its peers by IP does not spend.
             from shimlet_light.resolver import Resolver
 
-            self._resolver = Resolver(self._dns)
+            self._resolver = Resolver(self._dns or self._found_dns)
         return await self._resolver.resolve(host)
+
+    def use_dns(self, server: str) -> None:
+        """The network's name server as "ip:port", for a config that names none."""
+        self._found_dns = server
+        self._resolver = None  # names may stand for other IPs in this network
 
     def reason(self, error: OSError, default: int) -> int:
         """See Net. An OSError of our own carries the reason itself, which is negative."""
@@ -170,15 +179,16 @@ class BoardNet:
                 except OSError:  # the caller has gone, or there is no socket left
                     await asyncio.sleep_ms(50)
                     continue
-                self._hand_over(connected, source, port, on_stream)
+                self._hand_over(connected, source, on_stream)
         finally:
             self._close_listener()
 
-    def _hand_over(self, connected, source, port: int, on_stream) -> None:
+    def _hand_over(self, connected, source, on_stream) -> None:
         """Give the connection to the core; without memory for it, it is closed at once."""
         accepted = len(self.streams)
         try:
-            on_stream(self._accepted(connected, source, port))
+            connected.setblocking(False)
+            on_stream(BoardStream(self, connected, _ip_of(source)))
         except (OSError, MemoryError):
             del self.streams[accepted:]
             connected.close()
@@ -196,14 +206,6 @@ class BoardNet:
             raise
         return sock
 
-    def _accepted(self, sock, source, port: int) -> BoardStream:
-        sock.setblocking(False)
-        stream = BoardStream(self, sock, _ip_of(source))
-        ip = own_ip()
-        if ip:
-            stream.local = format_address(ip, port).encode()
-        return stream
-
     def _close_listener(self) -> None:
         if self.listener is not None:
             self.listener.close()
@@ -214,14 +216,6 @@ class BoardNet:
         self._close_listener()
         while self.streams:
             self.streams[-1].close_now()
-
-
-def own_ip() -> str:
-    """This board's IP on its Wi-Fi; "" where that cannot be read. Sockets do not tell it."""
-    if network is None:
-        return ""
-    station = network.WLAN(network.STA_IF)
-    return station.ifconfig()[0] if station.isconnected() else ""
 
 
 def _socket_address(ip: str, port: int) -> tuple:

@@ -18,11 +18,6 @@ from shimlet.ticks import after, since
 from shimlet_light import clock, dns
 from shimlet_light.waiting import readable
 
-try:
-    import network
-except ImportError:
-    network = None
-
 _TRIES = 3
 _TRY_MS = 1200  # three tries end before the core gives up a name, after 5 s
 _MAX_ANSWER = 512
@@ -34,7 +29,7 @@ _MAX_TTL_S = (
 
 
 class Resolver:
-    """Asks one name server: `server`, as "ip:port", or that of the network interface."""
+    """Asks one name server: `server`, as "ip:port"; "" for none."""
 
     def __init__(self, server: str = "") -> None:
         self.server = server
@@ -67,13 +62,9 @@ class Resolver:
         self._cache[host] = (answer.ip, after(clock.now(), ttl_s * 1000))
 
     def _server_address(self):
-        server = self.server
-        if not server and network is not None:
-            found = network.WLAN(network.STA_IF).ifconfig()[3]
-            server = "" if found == "0.0.0.0" else found + ":53"
-        if not server:
+        if not self.server:
             raise OSError(NO_NAME_SERVER)
-        host, port = parse_address(server)
+        host, port = parse_address(self.server)
         return socket.getaddrinfo(host, port)[0]
 
     async def _ask(self, address, host: str, kind: int) -> dns.Answer:
