@@ -9,9 +9,10 @@ alone would reset many boards.
 from __future__ import annotations
 
 import json
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +22,8 @@ from shimlet.sentences import sentence_of
 from shimlet_host.model import HostError
 
 MARK = b"\x1e"
-REQUEST_LIMIT = 256  # bytes, mark and newline included
+REQUEST_LIMIT = 256  # bytes, mark and newline included: an ESP32 keeps 260 while it computes
+ECHO = b'{"cmd":'  # how each request begins
 ANSWER_LIMIT = 4096  # bytes, mark and newline included
 READ_S = 0.05  # how long one read of the device may wait
 BAUD = 115200  # matters to boards behind a USB-to-serial chip only
@@ -32,6 +34,10 @@ Output = Callable[[str], None]
 
 class LineError(HostError):
     """The board cannot be asked or does not answer; the text is a sentence."""
+
+
+class StoppedError(LineError):
+    """The board's REPL answered instead of a node."""
 
 
 def ask(device: str, request: Mapping[str, object], timeout_s: float = 3.0) -> Answer:
@@ -51,7 +57,7 @@ def wait_for_node(device: str, timeout_s: float = 15.0, on_output: Output | None
                     if answer is not None:
                         return answer
                     if time.monotonic() > deadline:
-                        raise LineError(f"No node answers on {device} for {timeout_s:g} s.")
+                        raise line.silence(timeout_s)
         except LineError:
             if time.monotonic() > deadline:
                 raise
@@ -67,6 +73,7 @@ class BoardLine:
         self._reader = LineReader()
         self._answers: list[bytes] = []
         self._number = 0
+        self._echoed = False  # a REPL repeats what it reads; a node does not
         self._serial = _open(device)
 
     def __enter__(self) -> BoardLine:
@@ -88,10 +95,20 @@ class BoardLine:
         """Return the node's answer to one request; raises LineError after `timeout_s`."""
         answer = self.try_ask(request, timeout_s)
         if answer is None:
-            raise LineError(
-                f"{self.device} does not answer within {timeout_s:g} s: no node runs there."
-            )
+            raise self.silence(timeout_s)
         return answer
+
+    def silence(self, timeout_s: float) -> LineError:
+        """Why there is no answer, and what to do."""
+        if self._echoed:
+            return StoppedError(
+                f"The board on {self.device} is in its REPL, and its node is stopped. Press the"
+                f" reset button, or press Ctrl-D in `shimlet board shell {self.device}`."
+            )
+        return LineError(
+            f"{self.device} does not answer within {timeout_s:g} s: no node runs there."
+            " `shimlet board list` shows all ports, `shimlet board flash` brings a node."
+        )
 
     def try_ask(self, request: Mapping[str, object], timeout_s: float) -> Answer | None:
         """As `ask`, but None when no answer came in time."""
@@ -132,7 +149,9 @@ class BoardLine:
         for marked, line in self._reader.feed(data):
             if marked:
                 self._answers.append(line)
-            elif self._on_output is not None:
+                continue
+            self._echoed = self._echoed or ECHO in line
+            if self._on_output is not None:
                 self._on_output(line.decode(errors="replace"))
 
 
@@ -160,8 +179,12 @@ class LineReader:
 
 
 def encode(request: Mapping[str, object]) -> bytes:
-    """Return the bytes of a request; raises LineError if it is too long."""
-    data = MARK + json.dumps(request, separators=(",", ":")).encode() + b"\n"
+    """Return the bytes of a request; raises LineError if it is too long or not Unicode."""
+    text = json.dumps(request, separators=(",", ":"), ensure_ascii=False)
+    try:
+        data = MARK + text.encode() + b"\n"
+    except UnicodeEncodeError:
+        raise LineError("The request holds bytes that are no text in UTF-8.") from None
     if len(data) > REQUEST_LIMIT:
         raise LineError(f"The request has {len(data)} bytes; {REQUEST_LIMIT} is the most.")
     return data
@@ -189,11 +212,32 @@ def _add_sentences(answer: Answer) -> None:
 
 def _open(device: str) -> serial.Serial:
     """Open the device for this program alone; raises LineError."""
-    if not Path(device).exists():
-        raise LineError(f"There is no device {device}.")
+    _check(device)
     try:
         return serial.Serial(device, BAUD, exclusive=True, write_timeout=2.0)
     except (OSError, ValueError) as error:
         if "lock" in str(error):
-            raise LineError(f"{device} is in use by another program.") from None
+            raise LineError(
+                f"{device} is in use by another program. Close it: a terminal, an mpremote,"
+                " a `shimlet board log --follow`."
+            ) from None
         raise LineError(f"Cannot open {device}: {error}") from error
+
+
+def _check(device: str) -> None:
+    """Raise LineError for what cannot be a serial line, or not for this user."""
+    try:
+        is_device = stat.S_ISCHR(os.stat(device).st_mode)
+    except (OSError, ValueError):
+        raise LineError(
+            f"There is no device {device}. `shimlet board list` shows those there are."
+        ) from None
+    if not is_device:
+        raise LineError(
+            f"{device} is no serial device. `shimlet board list` shows those there are."
+        )
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise LineError(
+            f"You may not use {device}: on most systems the members of the group dialout may"
+            " (sudo usermod -aG dialout $USER, then log in again)."
+        )
