@@ -46,6 +46,12 @@ async def _restart(node, reset) -> None:
     reset()
 
 
+async def _new_identity(node, request: dict) -> dict:
+    answer = await once("pairing").new_identity(node, request)
+    restart(node, request)
+    return answer
+
+
 COMMANDS = {
     "status": lambda node, request: status.status(node),
     "peers": lambda node, request: status.peers(node),
@@ -53,5 +59,8 @@ COMMANDS = {
     "peers-add": lambda node, request: once("changes").add_peer(node, request),
     "peers-remove": lambda node, request: once("changes").remove_peer(node, request),
     "wifi": lambda node, request: once("changes").set_wifi(node, request),
+    "identity-new": _new_identity,
+    "reach": lambda node, request: once("pairing").reach(node, request),
+    "publish": lambda node, request: once("pairing").publish(node, request),
     "restart": restart,
 }

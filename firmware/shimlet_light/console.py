@@ -6,6 +6,7 @@ answer. Everything else on the line is ignored, and ^C never gets here: it inter
 gives the REPL. Called by node.py.
 """
 
+import asyncio
 import json
 
 MARK = 0x1E
@@ -58,12 +59,28 @@ class Console:
             request = _request(line)
             if isinstance(request.get("id"), int):
                 answer["id"] = request["id"]
-            answer.update(self._run(request))
-        except ValueError as error:
-            answer["error"] = str(error)
-        except MemoryError:
+            done = self._run(request)
+            if not isinstance(done, dict):  # a coroutine: its answer comes when it is done
+                asyncio.create_task(self._answer_later(answer, done))  # noqa: RUF006 - it is kept
+                return
+            answer.update(done)
+        except Exception as error:
+            return self._refuse(answer, error)
+        self._write(answer)
+
+    async def _answer_later(self, answer: dict, coroutine) -> None:
+        try:
+            answer.update(await coroutine)
+        except Exception as error:
+            return self._refuse(answer, error)
+        self._write(answer)
+
+    def _refuse(self, answer: dict, error: Exception) -> None:
+        if isinstance(error, MemoryError):
             return self.write(_NO_MEMORY)
-        except Exception as error:  # a mistake of ours, which must not end the line
+        if isinstance(error, ValueError):
+            answer["error"] = str(error)
+        else:  # a mistake of ours, which must not end the line
             self.node.fault(error)
             answer["error"] = "the command failed; the log tells where"
         self._write(answer)
