@@ -17,6 +17,7 @@ PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal lint format mpy bench bench-heap bench-crypto clean
+.PHONY: list build flash micropython sim shell
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-24s %s\n", $$1, $$2}'
@@ -98,3 +99,26 @@ bench-crypto: setup mpy $(RUNG3) $(RUNG3_FROZEN) ## Instructions and heap of the
 clean: ## Remove all that make made, .venv included
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find common firmware cpython_host boards tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Boards. BOARD= names a folder of boards/, PORT= a serial device, also that of a virtual board; IMAGE= a file with MicroPython.
+
+SHIMLET = .venv/bin/shimlet
+given = "$(or $($1),$(error Say $1=, as in the README of boards/))"
+
+list: setup ## Boards: say which ports there are, and what is on each
+	@$(SHIMLET) board list
+
+build: setup ## Boards: compile for BOARD= into build/BOARD
+	@$(SHIMLET) board build $(call given,BOARD)
+
+flash: setup ## Boards: put the light node on BOARD= at PORT=, or update it; it stops and starts the node
+	@$(SHIMLET) board flash $(call given,BOARD) $(call given,PORT)
+
+micropython: setup ## Boards: put MicroPython itself, IMAGE=, on BOARD= at PORT=
+	@$(SHIMLET) board micropython $(call given,BOARD) $(call given,PORT) $(call given,IMAGE)
+
+sim: setup ## Boards: start a virtual board, whose line is build/sim/board.tty (NAME= for more than one)
+	@exec .venv/bin/python -m shimlet_host.foreground shimlet_host board sim $(NAME)
+
+shell: setup ## Boards: a Python prompt on the board at PORT=; it stops and starts the node
+	@$(SHIMLET) board shell $(call given,PORT)

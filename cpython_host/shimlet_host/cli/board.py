@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -89,3 +90,90 @@ def flash(board: BoardName, port: Port, as_json: AsJson = False) -> None:
         show_json({**asdict(done.deployed), "status": done.status})
         return
     typer.echo(f"The node is up. Its public key is {done.status.get('publicKey')}.")
+
+
+@board.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Say which ports there are and what is on each, without stopping anything.
+
+    Example: shimlet board list
+    """
+    from shimlet_host.board.ports import all_ports
+
+    found = all_ports()
+    if as_json:
+        show_json([asdict(port) for port in found])
+        return
+    for port in found:
+        typer.echo(f"{port.port}  {port.hardware}\n    {port.sentence}")
+    if not found:
+        typer.echo("There is no serial port with a board, and no simulated board runs.")
+
+
+@board.command()
+def micropython(
+    board: BoardName,
+    port: Annotated[
+        str,
+        typer.Argument(metavar="PORT", help="Its serial device; of a Pico, the drive's folder."),
+    ],
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="MicroPython for it: a .bin or .uf2 file.")
+    ],
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Empty an ESP32 first; its identity is lost, too.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file, and only say what would be done.")
+    ] = False,
+) -> None:
+    """Put MicroPython itself on a board: by esptool on an ESP32, by a copied file on a Pico.
+
+    Example: shimlet board micropython esp32_generic /dev/ttyUSB0 ESP32_GENERIC-v1.26.0.bin
+    """
+    from shimlet_host.board.catalogue import load
+    from shimlet_host.board.micropython import install
+
+    with in_sentences():
+        install(load(board), port, image, erase=erase, dry_run=dry_run, say=typer.echo)
+
+
+@board.command()
+def sim(
+    name: Annotated[str, typer.Argument(help="Each name is a board of its own.")] = "board",
+    image: Annotated[
+        Path | None, typer.Option(help="Its flash, a LittleFS image; build/sim/NAME.img.")
+    ] = None,
+    link: Annotated[
+        Path | None, typer.Option(help="A link to its serial device; build/sim/NAME.tty.")
+    ] = None,
+    heap: Annotated[
+        str, typer.Option(help="Its heap: 128k in bytes, 128wk in words of 32 bits.")
+    ] = "128wk",
+) -> None:
+    """Start a virtual board, and end it at Ctrl-C. It first says its serial device.
+
+    Example: shimlet board sim, then elsewhere: shimlet board flash sim build/sim/board.tty
+    """
+    from shimlet_host.board.emulator.__main__ import main as emulate
+    from shimlet_host.board.ports import SIMULATED
+
+    flash_file, line = image or SIMULATED / f"{name}.img", link or SIMULATED / f"{name}.tty"
+    for path in (flash_file, line):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    typer.echo(f"The board {name} has the serial line {line}; Ctrl-C ends it.", err=True)
+    options = ["--image", str(flash_file), "--link", str(line), "--heap", heap]
+    raise typer.Exit(emulate(options))
+
+
+@board.command()
+def shell(port: Port) -> None:
+    """Open the board's Python prompt. It stops the node and starts it again.
+
+    Ctrl-X leaves. Example: shimlet board shell /dev/ttyUSB0
+    """
+    from shimlet_host.board.shell import shell as open_shell
+
+    with in_sentences():
+        status = open_shell(port, typer.echo)
+    typer.echo("The node is up again." if status else "The board restarted; no node answers.")
