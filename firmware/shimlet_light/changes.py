@@ -1,4 +1,4 @@
-"""What the serial line may change: the list of known peers, and the Wi-Fi's credentials.
+"""What the serial line may change: the known peers, the Wi-Fi's credentials, the clock.
 
 In go the running node and the request; out comes what was done. Each change is kept on the flash
 first and done in the running node afterwards, so an error means that nothing has changed. Errors
@@ -8,7 +8,9 @@ are ValueErrors with a sentence. Called by commands.py, and not kept in memory.
 from shimlet.identity import base58_encode, decode_key, parse_address
 from shimlet.reasons import OWN_KEY
 
-from shimlet_light import config, credentials
+from shimlet_light import clock, config, credentials
+
+_TOLERANCE_MS = 2000  # a time over the serial line is no better than this
 
 
 def add_peer(node, request: dict) -> dict:
@@ -48,6 +50,26 @@ def set_wifi(node, request: dict) -> dict:
     if wifi is not None:
         wifi.changed()
     return {"saved": True, "connects": wifi is not None}
+
+
+def set_time(node, request: dict) -> dict:
+    """Set the clock to {"unixTime"}, unless it agrees within two seconds already."""
+    unix_time = request.get("unixTime")
+    if not isinstance(unix_time, int) or not clock.is_plausible(unix_time):
+        raise ValueError("unixTime must be whole seconds since 1970, in the years 2024 to 2099")
+    behind_ms = clock.behind_ms(unix_time * 1000) if clock.unix_time() else None
+    wrong = behind_ms is None or abs(behind_ms) > _TOLERANCE_MS
+    if wrong:
+        clock.set_time(unix_time * 1000, clock.SERIAL)
+        node.log.add("The clock is set by the serial line")
+    return {"set": wrong, "behindMs": behind_ms, "clock": clock.status()}
+
+
+def set_servers(node, request: dict) -> dict:
+    """Keep the time servers {"ntp": ["host[:port]", ...]}, and ask them now; [] for none."""
+    _save(config.save_value, "network", "ntp", request.get("ntp"))
+    node.settings.ntp = config.load().ntp
+    return {"ntp": node.settings.ntp}
 
 
 def _text(request: dict, name: str) -> str:

@@ -59,6 +59,8 @@ COMMANDS = {
     "peers-add": lambda node, request: once("changes").add_peer(node, request),
     "peers-remove": lambda node, request: once("changes").remove_peer(node, request),
     "wifi": lambda node, request: once("changes").set_wifi(node, request),
+    "time": lambda node, request: once("changes").set_time(node, request),
+    "clock": lambda node, request: once("changes").set_servers(node, request),
     "identity-new": _new_identity,
     "reach": lambda node, request: once("pairing").reach(node, request),
     "publish": lambda node, request: once("pairing").publish(node, request),

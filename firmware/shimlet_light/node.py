@@ -16,7 +16,7 @@ from shimlet.manual import ManualPeering
 from shimlet.streams import Limits, Streams
 from shimlet.wire import const
 
-from shimlet_light import files, status
+from shimlet_light import clock, files, status
 from shimlet_light.commands import COMMANDS
 from shimlet_light.console import Console
 from shimlet_light.log import Log
@@ -33,7 +33,7 @@ _SEEN_MESSAGES = const(64)
 _REPLAY_ENTRIES = const(16)  # 8 peers that reconnect twice within 20 s
 
 _AGAIN_MS = const(10_000)  # until a part of the node that failed is tried again
-_MINUTE_MS = const(60_000)
+_SECOND_MS = const(1000)
 
 
 class LightNode:
@@ -72,7 +72,16 @@ class LightNode:
         addresses = list(self.settings.addresses)
         if self.settings.bind_host not in ("0.0.0.0", "::"):
             addresses.append(self.bind_address.encode())
+        elif self.net.ip:
+            addresses.append(format_address(self.net.ip, self.settings.bind_port).encode())
         return addresses
+
+    def use_network(self, ip: str, name_server: str) -> None:
+        """There is a network, in which we have this IP; "ip:port" of its name server, or ""."""
+        self.net.offline = False
+        self.net.ip = ip
+        self.net.use_dns(name_server)
+        self.streams.rules.addresses = self._addresses()
 
     def _limits(self) -> Limits:
         limits = Limits()
@@ -173,9 +182,18 @@ class LightNode:
             await Console(self, COMMANDS, sys.stdout.write).run(stream)
 
     async def _keep_time(self) -> None:
+        """The clock is right, and the uptime goes on over the wraps of the ticks."""
+        clock.resume()
+        sync = None
         while True:
             self.log.uptime.seconds()
-            await asyncio.sleep_ms(_MINUTE_MS)
+            if sync is None and self.settings.ntp:
+                from shimlet_light.sntp import Sync
+
+                sync = Sync(self)
+            if sync is not None:
+                await sync.turn()
+            await asyncio.sleep_ms(_SECOND_MS)
 
     async def _run_app(self) -> None:
         """The user's own code, if there is any."""

@@ -12,6 +12,8 @@ from shimlet.identity import base58_encode
 from shimlet.ticks import since
 from shimlet.wire import const
 
+from shimlet_light import clock
+
 _MAX_ADDRESS = const(100)  # characters shown; a host name may have 253
 
 
@@ -35,6 +37,7 @@ def status(node) -> dict:
         "profile": settings.profile,
         "uptime": node.log.uptime.seconds(),
         "unixTime": node.net.unix_time(),
+        "clock": clock.status(),
         "bindAddress": node.bind_address,
         "listening": node.net.listener is not None,
         "ip": node.net.ip,
