@@ -100,6 +100,10 @@ class NodeInfo:
     profile: str
     gossip_address: str
     uptime_s: float
+    unix_time: int = 0  # by its own clock; 0 while that is plainly not set
+    interfaces: tuple[str, ...] = ()  # "ip/prefix" of this machine
+    addresses: tuple[str, ...] = ()  # further "ip:port" under which others may dial
+    refusals: dict[bytes, str] = field(default_factory=dict)  # see News
 
 
 class NodeApi(Protocol):

@@ -30,6 +30,8 @@ class News(Watcher):
     def __init__(self, status: Callable[[bytes], PeerStatus | None]) -> None:
         self.hub = EventHub()
         self._status = status
+        # Why the last call that claimed to be of a known peer was refused, until a link is up.
+        self.refusals: dict[bytes, int] = {}
         self._failing: dict[
             bytes, int
         ] = {}  # why the last dial of a peer failed, until one succeeds
@@ -37,7 +39,7 @@ class News(Watcher):
     def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
         dialled = "we" if outbound else "they"
         log.info("link up", peer=base58_encode(public_key), dialled=dialled, ip=source)
-        self._failing.pop(public_key, None)
+        self.forget(public_key)
         self.peer_changed(public_key)
 
     def link_down(self, public_key: bytes, reason: int) -> None:
@@ -55,10 +57,13 @@ class News(Watcher):
         self.peer_changed(public_key)
 
     def forget(self, public_key: bytes) -> None:
-        """The peer is listed no more."""
+        """The peer is connected, or listed no more: what went wrong before does not count."""
         self._failing.pop(public_key, None)
+        self.refusals.pop(public_key, None)
 
     def refused(self, source: str, claimed_key: bytes, reason: int) -> None:
+        if self._status(claimed_key) is not None:
+            self.refusals[claimed_key] = reason
         claims = base58_encode(claimed_key) if claimed_key else None
         log.debug("caller refused", ip=source, claims=claims, why=sentence(reason))
 

@@ -27,6 +27,7 @@ from shimlet.ticks import since
 from shimlet_host.config import Config
 from shimlet_host.events import Subscription
 from shimlet_host.identity import HostIdentity
+from shimlet_host.interfaces import interface_addresses
 from shimlet_host.model import (
     LOCAL,
     MessageError,
@@ -102,10 +103,14 @@ class Node:
     def _own_addresses(self) -> list[str]:
         """The "ip:port" texts that a request may be meant for, beside the socket's own."""
         assert self.listener is not None
-        port = int(self.listener.address.rpartition(":")[2])
-        addresses = [self.listener.address, *self.config.gossip.addresses]
+        return [self.listener.address, *self._further_addresses()]
+
+    def _further_addresses(self) -> list[str]:
+        """Those that the config names."""
+        addresses = list(self.config.gossip.addresses)
         external = self.config.network.external_address
-        if external != "auto":
+        if external != "auto" and self.listener is not None:
+            port = int(self.listener.address.rpartition(":")[2])
             addresses.append(format_address(external, port))
         return addresses
 
@@ -241,6 +246,10 @@ class Node:
             profile=self.config.profile,
             gossip_address=self.listener.address if self.listener else "",
             uptime_s=time.monotonic() - self._started,
+            unix_time=self.net.unix_time(),
+            interfaces=tuple(interface_addresses()),
+            addresses=tuple(self._further_addresses()),
+            refusals={key: name(reason) for key, reason in self.news.refusals.items()},
         )
 
     def subscribe(self) -> Subscription:

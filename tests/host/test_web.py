@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -96,7 +97,9 @@ class RecordingNode:
 
     def info(self) -> NodeInfo:
         node_id = bytes(range(32))
-        return NodeInfo(OWN_KEY, node_id, "1.2.3", "spec", "0.0.0.0:14666", 12.3456)
+        info = NodeInfo(OWN_KEY, node_id, "1.2.3", "spec", "0.0.0.0:14666", 12.3456)
+        where = {"interfaces": ("192.0.2.7/24",), "addresses": ("192.0.2.8:14666",)}
+        return replace(info, unix_time=99, refusals={OWN_KEY: "expired"}, **where)
 
     def subscribe(self) -> Subscription:
         return self.hub.subscribe()
@@ -340,6 +343,10 @@ def test_info_health_and_docs_answer() -> None:
             "profile": "spec",
             "gossipAddress": "0.0.0.0:14666",
             "uptime": 12.346,
+            "unixTime": 99,
+            "interfaces": ["192.0.2.7/24"],
+            "addresses": ["192.0.2.8:14666"],
+            "refusals": {base58_encode(OWN_KEY): "expired"},
         }
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert "swagger" in (await client.get("/docs")).text

@@ -114,6 +114,10 @@ class PublishedShape(BaseModel):
 
 
 class InfoShape(BaseModel):
+    """The last ones tell whoever pairs with this node where and when it is, and why it refused the
+    last call that claimed to be of a known peer.
+    """
+
     publicKey: str
     identityID: str
     nodeID: str
@@ -121,6 +125,10 @@ class InfoShape(BaseModel):
     profile: str
     gossipAddress: str
     uptime: float
+    unixTime: int
+    interfaces: list[str]
+    addresses: list[str]
+    refusals: dict[str, str]
 
     @classmethod
     def of(cls, info: NodeInfo) -> InfoShape:
@@ -132,6 +140,10 @@ class InfoShape(BaseModel):
             profile=info.profile,
             gossipAddress=info.gossip_address,
             uptime=round(info.uptime_s, 3),
+            unixTime=info.unix_time,
+            interfaces=list(info.interfaces),
+            addresses=list(info.addresses),
+            refusals={base58_encode(key): why for key, why in info.refusals.items()},
         )
 
 
