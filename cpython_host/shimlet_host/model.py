@@ -91,6 +91,16 @@ class StoredPeer:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeServerStatus:
+    """Where the node answers questions for the time, and how many so far."""
+
+    address: str
+    answered: int
+    ignored: int  # no question of a client
+    limited: int  # one too many of the same source
+
+
+@dataclass(frozen=True, slots=True)
 class NodeInfo:
     """Who this node is."""
 
@@ -104,6 +114,7 @@ class NodeInfo:
     interfaces: tuple[str, ...] = ()  # "ip/prefix" of this machine
     addresses: tuple[str, ...] = ()  # further "ip:port" under which others may dial
     refusals: dict[bytes, str] = field(default_factory=dict)  # see News
+    time_server: TimeServerStatus | None = None  # None: there is none
 
 
 class NodeApi(Protocol):

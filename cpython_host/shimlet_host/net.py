@@ -222,14 +222,15 @@ def _listening_socket(host: str, port: int) -> socket.socket:
         )
     except OSError as error:
         raise ServeError(
-            f"Cannot listen on {address} (gossip.bindAddress): {_why(error)}."
+            f"Cannot listen on {address} (gossip.bindAddress): {why_not_bound(error)}."
         ) from error
     sock.setblocking(False)
     _tune(sock)  # accepted sockets inherit it
     return sock
 
 
-def _why(error: OSError) -> str:
+def why_not_bound(error: OSError) -> str:
+    """What is in the way of listening there, and what to do."""
     if error.errno == errno.EADDRINUSE:
         return "another program uses this port; stop it or choose another port"
     if error.errno == errno.EACCES:

@@ -39,6 +39,7 @@ from shimlet_host.model import (
 )
 from shimlet_host.net import HostNet, Listener
 from shimlet_host.news import News
+from shimlet_host.sntp import TimeServer
 from shimlet_host.store import Store
 
 MAX_KNOWN_PEERS = 1000  # more than anybody types; each costs one dial per reconnectInterval
@@ -76,6 +77,7 @@ class Node:
         self.net = net or HostNet()
         self.news = News(self.status)
         self.listener: Listener | None = None
+        self.time_server: TimeServer | None = None
         self._started = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
         self.streams = self._wire()
@@ -95,10 +97,12 @@ class Node:
     # Life
 
     def listen(self) -> None:
-        """Take the gossip port. Raises ServeError; nothing is accepted before start()."""
+        """Take the ports. Raises ServeError; nothing is accepted or answered before start()."""
         host, port = self.config.gossip.bind_address
         self.listener = Listener(host, port, self.streams.on_stream)
         self.streams.rules.addresses = [text.encode() for text in self._own_addresses()]
+        if self.config.sntp.bind_address is not None:
+            self.time_server = TimeServer(*self.config.sntp.bind_address)
 
     def _own_addresses(self) -> list[str]:
         """The "ip:port" texts that a request may be meant for, beside the socket's own."""
@@ -121,6 +125,8 @@ class Node:
         self._list_known_peers()
         assert self.listener is not None
         self.listener.start()
+        if self.time_server is not None:
+            await self.time_server.start()
         self._tasks = [
             asyncio.create_task(self.streams.run()),
             asyncio.create_task(self._flush_regularly()),
@@ -146,6 +152,8 @@ class Node:
         """Close every link and listener; the store stays open for its owner to close."""
         if self.listener is not None:
             self.listener.close()
+        if self.time_server is not None:
+            self.time_server.close()
         self.news.hub.close()
         for task in self._tasks:
             task.cancel()
@@ -250,6 +258,7 @@ class Node:
             interfaces=tuple(interface_addresses()),
             addresses=tuple(self._further_addresses()),
             refusals={key: name(reason) for key, reason in self.news.refusals.items()},
+            time_server=self.time_server.status() if self.time_server else None,
         )
 
     def subscribe(self) -> Subscription:

@@ -101,6 +101,8 @@ def _say_hello(node: Node, server: WebServer) -> None:
     log.info("node started", publicKey=base58_encode(info.public_key), profile=info.profile)
     log.info("gossip listens", address=info.gossip_address)
     log.info("web API listens", url=server.url)
+    if info.time_server is not None:
+        log.info("time server listens", address=info.time_server.address)
     for peer in node.peers():
         dials = "we dial" if peer.outbound else "they dial"
         log.info(

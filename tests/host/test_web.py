@@ -25,6 +25,7 @@ from shimlet_host.model import (
     ServeError,
     StoredMessage,
     StoreError,
+    TimeServerStatus,
 )
 from shimlet_host.web import WebServer, create_app
 from shimlet_host.web.limits import MAX_BODY
@@ -98,6 +99,8 @@ class RecordingNode:
     def info(self) -> NodeInfo:
         node_id = bytes(range(32))
         info = NodeInfo(OWN_KEY, node_id, "1.2.3", "spec", "0.0.0.0:14666", 12.3456)
+        serving = TimeServerStatus("0.0.0.0:14123", 3, 2, 1)
+        info = replace(info, time_server=serving)
         where = {"interfaces": ("192.0.2.7/24",), "addresses": ("192.0.2.8:14666",)}
         return replace(info, unix_time=99, refusals={OWN_KEY: "expired"}, **where)
 
@@ -347,6 +350,12 @@ def test_info_health_and_docs_answer() -> None:
             "interfaces": ["192.0.2.7/24"],
             "addresses": ["192.0.2.8:14666"],
             "refusals": {base58_encode(OWN_KEY): "expired"},
+            "timeServer": {
+                "address": "0.0.0.0:14123",
+                "answered": 3,
+                "ignored": 2,
+                "limited": 1,
+            },
         }
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert "swagger" in (await client.get("/docs")).text

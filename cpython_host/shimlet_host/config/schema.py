@@ -36,6 +36,7 @@ SMALLEST_BUFFER = 512  # a handshake packet of 256 bytes must fit, and some fram
 
 _DURATION = 'Write a number with a unit: "500ms", "5s", "1m30s" or "2h".'
 _BIND = 'Write a host and a port, like "0.0.0.0:14666" or "[::]:14666".'
+_TIME = 'Write a host and a port, like "0.0.0.0:14123", or leave the key out.'
 _ADDRESSES = 'Write a list of numeric addresses, like ["203.0.113.7:14666"].'
 _COUNT = "Write a whole number from 1 to 1000000."
 _U32 = "Write a whole number from 0 to 4294967295."
@@ -127,6 +128,12 @@ class WebApi(Section):
     bind_address: Bind = Field(Address("127.0.0.1", 8080), alias="bindAddress", description=_BIND)
 
 
+class Sntp(Section):
+    """The time server for boards; without an address there is none."""
+
+    bind_address: Bind | None = Field(None, alias="bindAddress", description=_TIME)
+
+
 class Logger(Section):
     level: Annotated[Literal["debug", "info", "warning", "error", "critical"], Level] = Field(
         "info", alias="level", description="Write debug, info, warning, error or critical."
@@ -175,6 +182,7 @@ class Config(Section):
     gossip: Gossip = _section(Gossip, "gossip")
     manual_peering: ManualPeering = _section(ManualPeering, "manualPeering")
     webapi: WebApi = _section(WebApi, "webapi")
+    sntp: Sntp = _section(Sntp, "sntp")
     logger: Logger = _section(Logger, "logger")
     auto_peering: AutoPeering = _section(AutoPeering, "autoPeering")
     warnings: tuple[str, ...] = Field((), exclude=True)

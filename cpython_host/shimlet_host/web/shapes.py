@@ -7,6 +7,7 @@ In: the records of `model.py`. Out: pydantic models with the names that existing
 from __future__ import annotations
 
 import base64
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel
@@ -113,6 +114,13 @@ class PublishedShape(BaseModel):
     id: str
 
 
+class TimeServerShape(BaseModel):
+    address: str
+    answered: int
+    ignored: int
+    limited: int
+
+
 class InfoShape(BaseModel):
     """The last ones tell whoever pairs with this node where and when it is, and why it refused the
     last call that claimed to be of a known peer.
@@ -129,6 +137,7 @@ class InfoShape(BaseModel):
     interfaces: list[str]
     addresses: list[str]
     refusals: dict[str, str]
+    timeServer: TimeServerShape | None
 
     @classmethod
     def of(cls, info: NodeInfo) -> InfoShape:
@@ -144,6 +153,7 @@ class InfoShape(BaseModel):
             interfaces=list(info.interfaces),
             addresses=list(info.addresses),
             refusals={base58_encode(key): why for key, why in info.refusals.items()},
+            timeServer=TimeServerShape(**asdict(info.time_server)) if info.time_server else None,
         )
 
 
