@@ -38,7 +38,7 @@ def _read(path: str) -> Reading:
         else:
             reading.take(_parse(reading.text))
     except OSError as error:
-        reading.fail(f"{path}: cannot be read ({error}).")
+        reading.fail(f"{error}.")
     except ValueError as error:
         reading.fail(f"{path}: {error}.")
     return reading

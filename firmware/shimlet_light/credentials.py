@@ -21,11 +21,11 @@ _MAX_PASSWORD_BYTES = const(64)  # 63 characters, or 64 hexadecimal digits
 def save(ssid: str, password: str, path: str = WIFI_FILE) -> None:
     """Replace the credentials in one step; a password "" is an open network.
 
-    ValueError: a sentence about what is wrong, without showing it. OSError: a sentence, too.
+    ValueError, OSError: a sentence, which does not show them.
     """
     wrong = _wrong(ssid, password)
     if wrong:
-        raise ValueError(wrong)
+        raise ValueError(f"This Wi-Fi {wrong}.")
     files.write(path, json.dumps({"ssid": ssid, "password": password}).encode())
 
 
@@ -36,15 +36,16 @@ def load(note=None, path: str = WIFI_FILE) -> "tuple[str, str] | None":
         if text is None:
             return None
         wrong, found = _read(text)
+        wrong = f"{path} {wrong}" if wrong else ""
     except OSError as error:
-        wrong, found = f"cannot be read ({error})", None
+        wrong, found = str(error), None
     if wrong and note is not None:
-        note(f"{path}: {wrong}. Set the Wi-Fi again: shimlet board wifi.")
+        note(f"{wrong}. Set the Wi-Fi again: shimlet board wifi.")
     return found
 
 
 def _read(text: bytes) -> "tuple[str, tuple[str, str] | None]":
-    """What is wrong with the content of the file, and the credentials in it."""
+    """What is wrong with the content of the file ("" for nothing), and the credentials in it."""
     if len(text) > _MAX_FILE_BYTES:
         return f"is longer than {_MAX_FILE_BYTES} bytes", None
     try:
@@ -59,10 +60,10 @@ def _read(text: bytes) -> "tuple[str, tuple[str, str] | None]":
 def _wrong(ssid: object, password: object) -> str:
     """What is wrong with the two; "" for nothing."""
     if not isinstance(ssid, str) or not 0 < len(ssid.encode()) <= _MAX_SSID_BYTES:
-        return f"the ssid is no text of 1 to {_MAX_SSID_BYTES} bytes"
+        return f"has no ssid of 1 to {_MAX_SSID_BYTES} bytes"
     if not isinstance(password, str):
-        return "the password is no text"
+        return "has no password"
     if password and not _MIN_PASSWORD_BYTES <= len(password.encode()) <= _MAX_PASSWORD_BYTES:
         least, most = _MIN_PASSWORD_BYTES, _MAX_PASSWORD_BYTES
-        return f"the password is neither empty nor {least} to {most} bytes long"
+        return f"has a password that is neither empty nor {least} to {most} bytes long"
     return ""

@@ -2,7 +2,7 @@
 
 Called by config.py and identity.py. On LittleFS a file has its content once it is closed, and a
 rename takes the place of the old file in one step; so a reset leaves the old file or the new one.
-Errors are OSErrors.
+Errors are OSErrors whose text is a sentence without its full stop.
 """
 
 import errno
@@ -17,18 +17,16 @@ def read(path: str, max_bytes: int) -> "bytes | None":
     """The content, cut after max_bytes + 1 to show that it is too long; None: no such file."""
     try:
         size = os.stat(path)[6]
+        with open(path, "rb") as file:
+            return file.read(min(size, max_bytes + 1))
     except OSError as error:
-        if error.errno != errno.ENOENT:  # a failing flash is not a missing file
-            raise
-        return None
-    with open(path, "rb") as file:
-        return file.read(min(size, max_bytes + 1))
+        if error.errno == errno.ENOENT:
+            return None
+        raise OSError(f"{path} cannot be read: {error}")  # a failing flash is no missing file
 
 
 def write(path: str, content: bytes) -> None:
-    """Put `content` in the place of the file, in one step. OSError: a sentence; the old one is
-    kept.
-    """
+    """Put `content` in the place of the file, in one step. After an OSError the old one is kept."""
     beside = path + ".new"
     try:
         with open(beside, "wb") as file:
@@ -36,20 +34,10 @@ def write(path: str, content: bytes) -> None:
         os.rename(beside, path)
     except OSError as error:
         _remove(beside)  # on a full flash what was begun takes the room of others
-        raise OSError(f"{path} cannot be written: {_why(error)}")
+        why = "the flash is full" if error.errno == _ENOSPC else str(error)
+        raise OSError(f"{path} cannot be written: {why}")
     if hasattr(os, "sync"):  # FAT needs it; the unix build has none
         os.sync()
-
-
-def _remove(path: str) -> None:
-    try:
-        os.remove(path)
-    except OSError:
-        pass
-
-
-def _why(error: OSError) -> str:
-    return "the flash is full" if error.errno == _ENOSPC else str(error)
 
 
 def exists(path: str) -> bool:
@@ -59,3 +47,10 @@ def exists(path: str) -> bool:
         return True
     except OSError:
         return False
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except OSError:
+        pass

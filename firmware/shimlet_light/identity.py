@@ -54,7 +54,7 @@ def load(path: str = SEED_FILE) -> BoardIdentity:
             seed = os.urandom(_SEED_BYTES)
             files.write(path, seed)
     except OSError as error:
-        raise IdentityError(f"{path} cannot be read or written: {error}.")
+        raise IdentityError(f"{error}.")
     damage = _damage(seed)
     if damage:
         raise IdentityError(
