@@ -88,6 +88,7 @@ def demo() -> None:
 
 
 # At the end: these modules use what stands above, and join their commands to `board`.
+from . import board_clock as board_clock  # noqa: E402
 from . import board_line as board_line  # noqa: E402
 from . import pair as pair  # noqa: E402
 from .board import board  # noqa: E402
