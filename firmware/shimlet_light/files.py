@@ -26,7 +26,7 @@ def read(path: str, max_bytes: int) -> "bytes | None":
 
 
 def write(path: str, content: bytes) -> None:
-    """Put `content` in the place of the file, in one step. After an OSError the old one is kept."""
+    """Put `content` in the place of the file, in one step. An OSError leaves the old one."""
     beside = path + ".new"
     try:
         with open(beside, "wb") as file:

@@ -62,7 +62,7 @@ def test_a_config_that_cannot_be_read_leads_to_the_previous_one():
 
         def read(path, max_bytes):
             if path == board.path:
-                raise OSError(5)  # EIO
+                raise OSError(path + " cannot be read: EIO")
             return real(path, max_bytes)
 
         files.read = read
