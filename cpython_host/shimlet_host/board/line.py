@@ -113,10 +113,13 @@ class BoardLine:
     def try_ask(self, request: Mapping[str, object], timeout_s: float) -> Answer | None:
         """As `ask`, but None when no answer came in time."""
         self._number += 1
+        self._echoed = False
         self._send(encode({**request, "id": self._number}))
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
             self._receive(left)
+            if self._echoed:
+                deadline = min(deadline, time.monotonic() + READ_S)
             while self._answers:
                 answer = decode(self._answers.pop(0))
                 # A node that repeats the id tells a late answer to an earlier request apart.
@@ -221,6 +224,8 @@ def _open(device: str) -> serial.Serial:
                 f"{device} is in use by another program. Close it: a terminal, an mpremote,"
                 " a `shimlet board log --follow`."
             ) from None
+        if "configure" in str(error):
+            raise _no_line(device) from None
         raise LineError(f"Cannot open {device}: {error}") from error
 
 
@@ -233,11 +238,13 @@ def _check(device: str) -> None:
             f"There is no device {device}. `shimlet board list` shows those there are."
         ) from None
     if not is_device:
-        raise LineError(
-            f"{device} is no serial device. `shimlet board list` shows those there are."
-        )
+        raise _no_line(device)
     if not os.access(device, os.R_OK | os.W_OK):
         raise LineError(
             f"You may not use {device}: on most systems the members of the group dialout may"
             " (sudo usermod -aG dialout $USER, then log in again)."
         )
+
+
+def _no_line(device: str) -> LineError:
+    return LineError(f"{device} is no serial line. `shimlet board list` shows those there are.")

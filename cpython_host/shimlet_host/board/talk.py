@@ -82,7 +82,7 @@ def _granted(answer: Answer) -> Answer:
     error = answer.get("error")
     if error is None:
         return answer
-    text = f"The board says: {error}."
+    text = f"The board says: {str(error).rstrip('.')}."
     if "unknown cmd" in text:
         text += " Its firmware is older than this program: `shimlet board flash` renews it."
     raise RefusedError(text)
@@ -99,8 +99,13 @@ def peer_of(text: str, address: str | None = None) -> tuple[str, str]:
     return text, address
 
 
-def follow(device: str, pause_s: float = FOLLOW_S) -> Iterator[LogLine]:
-    """The log, then each new line, for ever. Restarts are survived and said."""
+def follow(
+    device: str, pause_s: float = FOLLOW_S, patience_s: float = PATIENCE_S
+) -> Iterator[LogLine]:
+    """The log, then each new line, until the board is silent for `patience_s`: LineError.
+
+    Restarts are survived and said.
+    """
     follower = _Follower()
     deadline = 0.0  # the first question must be answered at once
     while True:
@@ -108,7 +113,7 @@ def follow(device: str, pause_s: float = FOLLOW_S) -> Iterator[LogLine]:
             with BoardLine(device) as line:
                 while True:
                     answer = line.ask({"cmd": "log", "since": follower.last})
-                    deadline = time.monotonic() + PATIENCE_S
+                    deadline = time.monotonic() + patience_s
                     yield from follower.take(answer)
                     line.listen(pause_s)
         except StoppedError:

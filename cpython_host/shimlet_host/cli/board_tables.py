@@ -29,13 +29,15 @@ def plain(text: object) -> str:
 def show_status(answer: Answer) -> None:
     """One line a fact; what this program does not know is shown as the board says it."""
     table = Table.grid(padding=(0, 2))
-    for name, value in answer.items():
-        if name in _HIDDEN or value in ("", [], {}):
+    for name in [*_ROWS, *(name for name in answer if name not in _ROWS)]:
+        value = answer.get(name)
+        if name in _HIDDEN or value in (None, "", [], {}):
             continue
         title, words = _ROWS.get(name, (name, _any))
         table.add_row(Text(plain(title), style="bold"), Text(plain(_said(words, value))))
     _print(table)
-    for problem in answer.get("problems") or []:
+    problems = answer.get("problems")
+    for problem in problems if isinstance(problems, list) else []:
         _print(Text(f"Problem: {plain(problem)}", style="yellow"))
 
 
@@ -92,6 +94,10 @@ def _said(words: Callable[[Any], str], value: object) -> str:
 
 
 def _any(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_any(part)}" for name, part in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -118,10 +124,6 @@ def _listening(listens: bool) -> str:
     return "yes" if listens else "no: nobody can call this board"
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
 _HIDDEN = ("problems",)
 _ROWS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "name": ("Name", _any),
@@ -137,7 +139,7 @@ _ROWS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "halfOpen": ("Half-open", _any),
     "published": ("Published", _any),
     "received": ("Received", _any),
-    "refusals": ("Refusals", _counts),
+    "refusals": ("Refusals", _any),
     "heap": ("Heap", _heap),
     "resetCause": ("Last reset", _any),
     "lastException": ("Last exception", _any),
