@@ -24,8 +24,8 @@ Off = Annotated[bool, typer.Option("--off", help="Ask no time server any more.")
 def set_time(port: Port, as_json: AsJson = False) -> None:
     """Set the board's clock by this machine's.
 
-    A clock that agrees within 2 s is left alone. Time servers that the board asks correct it later.
-    Example: shimlet board time /dev/ttyUSB0
+    A clock that agrees within 2 s is left alone. A time server that the board asks corrects it
+    later. Example: shimlet board time /dev/ttyUSB0
     """
     from shimlet_host.board import talk
     from shimlet_host.net import EARLIEST_UNIX_TIME
@@ -54,7 +54,8 @@ def set_servers(
 ) -> None:
     """Name the time servers that the board asks.
 
-    It asks them now and after a restart, and keeps on to the first that answers. Example: shimlet board ntp /dev/ttyUSB0 pool.ntp.org 192.0.2.7:14123
+    It asks them in this order until one answers, now, from time to time, and after a restart.
+    Example: shimlet board ntp /dev/ttyUSB0 pool.ntp.org 192.0.2.7:14123
     """
     from shimlet_host.board import talk
 

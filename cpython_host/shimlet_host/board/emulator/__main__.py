@@ -41,8 +41,15 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--image", type=Path, required=True, help="its flash; made when missing")
     parser.add_argument("--heap", default=BOARD_HEAP, help="its heap (default: %(default)s)")
     parser.add_argument("--link", type=Path, help="a stable name for its serial device")
+    parser.add_argument("--clock", default="", help="unset, or off by so many seconds, as +3600")
     parser.add_argument("--micropython", help="the interpreter (default: $MICROPYTHON)")
     return parser.parse_args(argv)
+
+
+def _clock(text: str) -> str:
+    if text not in ("", "unset") and not text.lstrip("+-").isdecimal():
+        raise BoardError(f"--clock {text}: write unset, or a number of seconds, as +3600 or -60.")
+    return text
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
@@ -57,7 +64,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         micropython = find_micropython(options.micropython)
         image = open_image(options.image, micropython)
-        settings = Settings(micropython, options.heap, str(options.image.resolve()), image)
+        path = str(options.image.resolve())
+        settings = Settings(micropython, options.heap, path, image, _clock(options.clock))
         _run(settings, options.link)
     except (BoardError, ImageError, OSError) as error:
         print(error, file=sys.stderr)

@@ -40,6 +40,7 @@ class Settings:
     heap: str
     image: str
     image_descriptor: int  # handed down: the image stays locked while an interpreter lives
+    clock: str = ""  # "unset", or by how many seconds it is off; "" is right
 
 
 class Interpreter:
@@ -123,7 +124,7 @@ def _terminal() -> tuple[int, int]:
 def _spawn(
     settings: Settings, slave: int, control: int, cause: int, with_main: bool
 ) -> subprocess.Popen[bytes]:
-    arguments = f"{settings.image!r}, {control}, {cause}, {with_main}"
+    arguments = f"{settings.image!r}, {control}, {cause}, {with_main}, {settings.clock!r}"
     parent = os.getpid()
 
     def own_terminal() -> None:

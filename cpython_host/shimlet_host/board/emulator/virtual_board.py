@@ -30,11 +30,14 @@ class VirtualBoard:
         heap: str = BOARD_HEAP,
         link: Path | str | None = None,
         micropython: str | None = None,
+        clock: str = "",
     ) -> None:
+        """`clock`: "unset", or by how many seconds it is off, as "+3600"."""
         self.device = ""
         self._process: subprocess.Popen[str] | None = None
         self._command = [sys.executable, "-m", "shimlet_host.board.emulator"]
         self._command += ["--image", str(image), "--heap", heap]
+        self._command += [f"--clock={clock}"]
         self._command += ["--link", str(link)] if link is not None else []
         self._command += ["--micropython", micropython] if micropython is not None else []
 

@@ -74,9 +74,14 @@ def _execute(name):
         return False
 
 
-def run(path, control_fd, cause, with_main):
-    """Mount the image, then run boot.py and, if it ended well and `with_main`, main.py."""
+def run(path, control_fd, cause, with_main, clock):
+    """Mount the image, then run boot.py and, if it ended well and `with_main`, main.py. `clock`:
+    "" for the right one, else see time_shim.
+    """
     control = open(control_fd, "wb")
+    if clock:  # before the mount, after which this machine's files are out of reach
+        __import__("time_shim").setup(clock)
+        del sys.modules["time_shim"]
     _mount(path)
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
