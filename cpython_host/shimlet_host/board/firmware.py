@@ -1,8 +1,8 @@
 """Builds a whole firmware: MicroPython for a board, with all that ships on it frozen in.
 
 In: a `BoardSpec` and the folder of MicroPython's source. Out: build/<board>/firmware.elf, .bin or
-.uf2, which needs no file on the board but its config. What is frozen are the files that `flash`
-would copy, so also their machine code. Called by: the command line and tests/rungs.
+.uf2, which needs no file on the board but its config. What is frozen is what `flash` would copy,
+with machine code for the board. Called by: the command line and tests/rungs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from shimlet_host.model import HostError
 
-from .build import FOLDER, contents
+from .build import BOARD_MODULE, FOLDER, board_module
 from .catalogue import BoardSpec
 from .compiler import compiler_path
-from .shipped import LIBRARY, Content
+from .shipped import LIBRARY, Content, shipped
 from .toolchain import missing
 
 FETCHED = Path("build/micropython/source")  # where tests/rungs/get_source puts Debian's
@@ -38,13 +38,27 @@ def firmware(spec: BoardSpec, source: Path | None = None) -> Path:
 
     Without `source` it is that of tests/rungs/get_source, if it was run.
     """
+    found = source_for(spec, source)
+    return build_image(spec, found, sources(spec, spec.manifest), FOLDER / spec.id)
+
+
+def sources(spec: BoardSpec, manifest: Path) -> dict[str, Content]:
+    """What a manifest names as {path on the board: source}, and the module that says which board
+    it is; raises ShippingError."""
+    native = spec.processor if spec.native else None
+    files = shipped(manifest, compiled=False, arch=native)
+    return {**files, f"{LIBRARY}/{BOARD_MODULE}.py": board_module(spec).encode()}
+
+
+def source_for(spec: BoardSpec, source: Path | None) -> Path:
+    """The source to build from, once nothing is missing; raises FirmwareError naming it all."""
     _refuse_what_has_none(spec)
-    source = source or (FETCHED if FETCHED.is_dir() else None)
-    lacking = missing(spec, source)
-    if lacking or source is None:
+    found = source or (FETCHED if FETCHED.is_dir() else None)
+    lacking = missing(spec, found)
+    if lacking or found is None:
         things = "".join(f"\n- {sentence}" for sentence in lacking)
         raise FirmwareError(f"A firmware for {spec.name} cannot be built here. Missing:{things}")
-    return build_image(spec, source, contents(spec, spec.processor), FOLDER / spec.id)
+    return found
 
 
 def build_image(spec: BoardSpec, source: Path, files: Mapping[str, Content], folder: Path) -> Path:

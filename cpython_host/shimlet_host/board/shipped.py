@@ -36,9 +36,9 @@ def shipped(
     """
     reader = _Reader()
     reader.include(str(manifest))
-    if not compiled:
-        return dict(reader.files)
     files = _with_generated(reader.files) if arch else reader.files
+    if not compiled:
+        return dict(files)
     return {
         name: content
         for path, local in sorted(files.items())
