@@ -27,6 +27,7 @@ class Console:
         self.write = write
         self._line = bytearray()
         self._open = False  # a mark came, and no line end yet
+        self._busy = False  # with a request that takes longer
 
     async def run(self, stream) -> None:
         """Read `stream` (await read(1) -> bytes) until it ends."""
@@ -60,19 +61,28 @@ class Console:
             if isinstance(request.get("id"), int):
                 answer["id"] = request["id"]
             done = self._run(request)
-            if not isinstance(done, dict):  # a coroutine: its answer comes when it is done
-                asyncio.create_task(self._answer_later(answer, done))  # noqa: RUF006 - it is kept
-                return
-            answer.update(done)
+            if not isinstance(done, dict):  # a coroutine
+                return self._answer_later(answer, done)
+            _add(answer, done)
         except Exception as error:
             return self._refuse(answer, error)
         self._write(answer)
 
-    async def _answer_later(self, answer: dict, coroutine) -> None:
+    def _answer_later(self, answer: dict, coroutine) -> None:
+        """Answer when it is done. One at a time: each takes memory, and the next wait outside."""
+        if self._busy:
+            coroutine.close()
+            raise ValueError("a request is still being worked on: ask again after its answer")
+        asyncio.create_task(self._finish(answer, coroutine))  # noqa: RUF006 - it is kept
+        self._busy = True
+
+    async def _finish(self, answer: dict, coroutine) -> None:
         try:
-            answer.update(await coroutine)
+            _add(answer, await coroutine)
         except Exception as error:
             return self._refuse(answer, error)
+        finally:
+            self._busy = False
         self._write(answer)
 
     def _refuse(self, answer: dict, error: Exception) -> None:
@@ -113,12 +123,23 @@ def _request(line: bytes) -> dict:
     return request
 
 
+def _add(answer: dict, done: dict) -> None:
+    """Complete the answer, whose "id" stays that of the request."""
+    for name in done:
+        answer.setdefault(name, done[name])
+
+
 def _fitting(answer: dict) -> str:
     """The answer as a marked line within its limit; of a log too long the oldest lines go."""
     text = json.dumps(answer)
-    while len(text) + 2 > MAX_ANSWER and answer.get("log"):
+    while _bytes(text) + 2 > MAX_ANSWER and answer.get("log"):
         answer["log"].pop(0)
         text = json.dumps(answer)
-    if len(text) + 2 > MAX_ANSWER:
+    if _bytes(text) + 2 > MAX_ANSWER:
         text = json.dumps({"error": "the answer is too long"})
     return "\x1e" + text + "\n"
+
+
+def _bytes(text: str) -> int:
+    """How many bytes the text has; a short one is not encoded to know that it fits."""
+    return len(text) if len(text) < MAX_ANSWER // 4 else len(text.encode())

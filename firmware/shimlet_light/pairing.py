@@ -68,7 +68,7 @@ async def reach(node, request: dict) -> dict:
 
 def publish(node, request: dict) -> dict:
     """Send {"text"} as a message to all neighbors."""
-    return {"id": base58_encode(node.publish(_text(request, "text").encode()))}
+    return {"messageId": base58_encode(node.publish(_text(request, "text").encode()))}
 
 
 def _text(request: dict, name: str) -> str:

@@ -85,6 +85,10 @@ def test_an_answer_never_exceeds_its_limit():
     answer = fake.send(b'\x1e{"cmd":"log"}\n')[0]
     assert len(fake.written[0]) <= MAX_ANSWER
     assert answer["log"][-1] == lines[-1] and len(answer["log"]) > 20
+    lines[:] = [[i, "\u20ac" * 100, 1] for i in range(100)]
+    answer = fake.send(b'\x1e{"cmd":"log"}\n')[0]
+    assert len(fake.written[0].encode()) <= MAX_ANSWER
+    assert answer["log"][-1] == lines[-1]
     assert fake.send(b'\x1e{"cmd":"status"}\n') == [{"error": "the answer is too long"}]
 
 
@@ -111,6 +115,46 @@ def test_a_mistake_in_a_command_is_a_fault_and_the_line_goes_on():
     assert "failed" in fake.send(b'\x1e{"cmd":"broken"}\n')[0]["error"]
     assert len(fake.faults) == 1 and isinstance(fake.faults[0], KeyError)
     assert fake.send(b'\x1e{"cmd":"log"}\n') == [{}]
+
+
+def test_the_number_of_a_question_is_not_taken_by_the_answer():
+    fake = Fake(publish=lambda node, request: {"id": "other", "x": 1})
+    assert fake.send(b'\x1e{"cmd":"publish","id":7}\n') == [{"id": 7, "x": 1}]
+
+
+def test_one_slow_request_is_worked_on_at_a_time_and_the_others_go_on():
+    gate = asyncio.Event()
+    fails = []
+
+    async def slow(node, request):
+        await gate.wait()
+        if fails:
+            raise ValueError("it was in vain")
+        return {"slow": request["x"]}
+
+    fake = Fake(slow=slow, log=lambda node, request: {"log": []})
+
+    async def ask():
+        gate.clear()
+        assert fake.send(b'\x1e{"cmd":"slow","x":1,"id":1}\n') == []
+        refusal = fake.send(b'\x1e{"cmd":"slow","x":2,"id":2}\n')
+        assert len(refusal) == 1 and refusal[0]["id"] == 2 and "still" in refusal[0]["error"]
+        assert fake.send(b'\x1e{"cmd":"log","id":3}\n') == [{"id": 3, "log": []}]
+        del fake.written[:]
+        gate.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return json.loads(fake.written[0][1:])
+
+    async def main():
+        assert await ask() == {"id": 1, "slow": 1}
+        fails.append(1)
+        assert await ask() == {"id": 1, "error": "it was in vain"}
+        fails.pop()
+        assert await ask() == {"id": 1, "slow": 1}
+
+    asyncio.run(main())
+    assert fake.faults == []
 
 
 class Pieces:

@@ -171,7 +171,7 @@ def test_a_command_that_takes_longer_answers_when_it_is_done_and_others_meanwhil
 
 def test_publish_sends_a_text_and_refuses_an_empty_one():
     with Board() as board:
-        assert pairing.publish(board.node, {"text": "hello"})["id"]
+        assert pairing.publish(board.node, {"text": "hello"})["messageId"]
         assert board.node.published == 1
         for request in ({"text": ""}, {}, {"text": 5}):
             try:
