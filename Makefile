@@ -17,7 +17,7 @@ PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal lint format mpy bench bench-heap bench-crypto clean
-.PHONY: list build flash micropython sim shell
+.PHONY: list build flash micropython sim shell firmware board-status board-log board-peers wifi
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-24s %s\n", $$1, $$2}'
@@ -122,3 +122,18 @@ sim: setup ## Boards: start a virtual board, whose line is build/sim/board.tty (
 
 shell: setup ## Boards: a Python prompt on the board at PORT=; it stops and starts the node
 	@$(SHIMLET) board shell $(call given,PORT)
+
+firmware: setup ## Boards: a whole firmware for BOARD= with our code frozen in
+	@$(SHIMLET) board firmware $(call given,BOARD)
+
+board-status: setup ## Boards: how the running node on PORT= is
+	@$(SHIMLET) board status $(call given,PORT)
+
+board-log: setup ## Boards: follow the log of the running node on PORT=, until Ctrl-C
+	@exec .venv/bin/python -m shimlet_host.foreground shimlet_host board log $(call given,PORT) --follow
+
+board-peers: setup ## Boards: the peers of the running node on PORT= (ARGS='add KEY@HOST:PORT', ARGS='remove KEY')
+	@$(SHIMLET) board peers $(firstword $(ARGS) list) $(call given,PORT) $(wordlist 2,9,$(ARGS))
+
+wifi: setup ## Boards: give the running node on PORT= the Wi-Fi SSID=; asks for the password
+	@$(SHIMLET) board wifi $(call given,PORT) --ssid $(call given,SSID)
