@@ -19,11 +19,12 @@ from .catalogue import BoardSpec
 from .deploy import Deployed, deploy
 from .line import LineError, wait_for_node
 from .probe import MPY_VERSION, BoardInfo, board_info
-from .remote import DeployError, reset
+from .remote import DeployError, LineCutError, mpremote, reset
 from .shipped import LIBRARY
 
 OLDEST = (1, 25)  # of MicroPython
 UP_WITHIN_S = 40.0  # a slow board imports our modules for some seconds, after a pause at its start
+TRIAL_S = 15.0  # for main.py to fail again, if it does
 OWN_FOLDERS = [f"{LIBRARY}/{name}" for name in ("shimlet", "shimlet_light", "shimlet_crypto")]
 
 Say = Callable[[str], None]
@@ -57,6 +58,8 @@ def flash(device: str, spec: BoardSpec, say: Say = print, on_output: Say | None 
     try:
         check_fit(device, info, spec)
         done = _copy(device, info, spec, say)
+    except LineCutError:
+        raise
     except HostError:
         _start_again(device, say)
         raise
@@ -128,15 +131,17 @@ def _start_again(device: str, say: Say) -> None:
 
 
 def _wait(device: str, on_output: Say | None) -> dict[str, Any]:
-    last: list[str] = []
-
-    def hear(line: str) -> None:
-        last[:] = [*last[-4:], line]
-        if on_output is not None:
-            on_output(line)
-
     try:
-        return wait_for_node(device, UP_WITHIN_S, hear)
+        return wait_for_node(device, UP_WITHIN_S, on_output)
     except LineError as error:
-        said = "\n  ".join(last) or "nothing"
-        raise FlashError(f"All files are there, but {error} The board said:\n  {said}") from None
+        raise FlashError(f"All files are on the board, but: {error}{_why(device)}") from None
+
+
+def _why(device: str) -> str:
+    """What main.py raises when it is started once more, on a line where that can be seen."""
+    try:
+        mpremote(device, ["exec", "exec(open('/main.py').read())"], TRIAL_S)
+    except DeployError as error:
+        if "mpremote failed" in str(error):
+            return f" main.py ends with {str(error).partition(': ')[2]}"
+    return ""

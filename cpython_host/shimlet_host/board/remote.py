@@ -21,6 +21,10 @@ class DeployError(HostError):
     """The board could not be reached or written; the text is a sentence."""
 
 
+class LineCutError(DeployError):
+    """The line was cut: there is no board to talk to any more."""
+
+
 def mpremote(device: str, commands: list[str], timeout_s: float | None = None) -> str:
     """Run mpremote commands on the board and return what they print; raises DeployError."""
     check_device(device)
@@ -31,7 +35,7 @@ def mpremote(device: str, commands: list[str], timeout_s: float | None = None) -
     except subprocess.TimeoutExpired:
         raise DeployError(f"{device} does not answer: no MicroPython is there.") from None
     if done.returncode != 0:
-        raise DeployError(_sentence(device, done.stderr + done.stdout))
+        raise _error(device, done.stderr + done.stdout)
     return done.stdout
 
 
@@ -56,21 +60,23 @@ def check_device(device: str) -> None:
         raise DeployError(f"You may not use {device}: on most systems the group dialout may.")
 
 
+_CUT = "The line to {device} was cut: flash again to complete the board."
 _CAUSES = (
     ("in use by another program", "{device} is in use by another program."),
     ("could not enter raw repl", "{device} does not answer: no MicroPython is there."),
     ("ENOSPC", "The board has no space left."),
     ("MemoryError", "The board has not enough memory to take the files."),
-    ("damaged copy", "A file arrived damaged on {device}: deploy again."),
-    ("SerialException", "The line to {device} was cut: deploy again to complete the board."),
-    ("Input/output error", "The line to {device} was cut: deploy again to complete the board."),
+    ("damaged copy", "A file arrived damaged on {device}: flash again."),
+    ("SerialException", _CUT),
+    ("Input/output error", _CUT),
 )
 
 
-def _sentence(device: str, said: str) -> str:
+def _error(device: str, said: str) -> DeployError:
     """Say in one sentence what mpremote's output means."""
     for sign, sentence in _CAUSES:
         if sign in said:
-            return sentence.format(device=device)
+            kind = LineCutError if sentence is _CUT else DeployError
+            return kind(sentence.format(device=device))
     lines = said.strip().splitlines() or ["it gave no reason"]
-    return f"mpremote failed on {device}: {lines[-1]}"
+    return DeployError(f"mpremote failed on {device}: {lines[-1]}")

@@ -177,3 +177,22 @@ def shell(port: Port) -> None:
     with in_sentences():
         status = open_shell(port, typer.echo)
     typer.echo("The node is up again." if status else "The board restarted; no node answers.")
+
+
+@board.command()
+def firmware(
+    board: BoardName,
+    source: Annotated[
+        Path | None, typer.Option(help="MicroPython's source; what is missing is said.")
+    ] = None,
+) -> None:
+    """Build a whole firmware, MicroPython with our code frozen in, where the toolchain is there.
+
+    Example: shimlet board firmware qemu_mps2
+    """
+    from shimlet_host.board.catalogue import load
+    from shimlet_host.board.firmware import firmware as build_firmware
+
+    with in_sentences():
+        made = build_firmware(load(board), source)
+    typer.echo(f"{made}: {made.stat().st_size} bytes")
