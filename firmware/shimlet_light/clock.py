@@ -9,8 +9,8 @@ MicroPython counts time.time() from 1970 on some ports and from 2000 on others; 
 gmtime(0) tells.
 
 Setting it back is harmless: links and waits run on the monotonic clock; accepted handshakes are
-forgotten for newer ones and not by the time (shimlet.handshake.Rules); a request of ours that
-repeats an older second is refused once, and the next one is not.
+forgotten for newer ones and not by the time (shimlet.handshake.Rules); a request of ours may be
+refused because an older one had the same second, which passes when the clock gets beyond it.
 """
 
 import time
