@@ -36,12 +36,12 @@ class LogLine:
 
 def status(device: str) -> Answer:
     """The node at a glance."""
-    return _granted(ask(device, {"cmd": "status"}))
+    return granted(ask(device, {"cmd": "status"}))
 
 
 def peers(device: str) -> Answer:
     """The known peers with their states, and the callers that wait to be listed."""
-    return _granted(ask(device, {"cmd": "peers"}))
+    return granted(ask(device, {"cmd": "peers"}))
 
 
 def log(device: str) -> list[LogLine]:
@@ -74,10 +74,10 @@ def change(device: str, request: dict[str, object]) -> Answer:
             f"The board on {device} did not answer in time, so the change may be made or not:"
             " look before you try again."
         )
-    return _granted(answer)
+    return granted(answer)
 
 
-def _granted(answer: Answer) -> Answer:
+def granted(answer: Answer) -> Answer:
     """The answer, unless it is a refusal."""
     error = answer.get("error")
     if error is None:
@@ -134,7 +134,7 @@ class _Follower:
     def take(self, answer: Answer) -> Iterator[LogLine]:
         """The new lines of an answer."""
         now = time.time()
-        last, uptime = _number(_granted(answer), "last"), _number(answer, "uptime")
+        last, uptime = _number(granted(answer), "last"), _number(answer, "uptime")
         if uptime < self._uptime or last < self.last:
             self._uptime = self.last = 0
             yield LogLine(now, "(the board has restarted)")

@@ -1,0 +1,347 @@
+"""The whole manual pairing of a running board and a running full node in one go.
+
+In: the board's serial device, the full node's web API, and what the user wants. Out: the link with
+the proof that messages pass, or the doctor's finding. Both sides are asked and told while they
+run; doing it twice changes nothing. Called by: cli/pair.py. Errors are HostErrors with a sentence.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from shimlet.identity import decode_key, format_address, parse_address
+
+from shimlet_host.doctor.addresses import addresses_for
+from shimlet_host.doctor.api import NodeApiClient
+from shimlet_host.doctor.diagnose import CONNECTED, Finding, diagnose, who_dials
+from shimlet_host.doctor.evidence import Evidence, Side
+from shimlet_host.doctor.gather import (
+    ask_board,
+    gather_with_board,
+    host_side,
+    without_other_loopback,
+)
+from shimlet_host.model import HostError
+
+from .line import BoardLine, wait_for_node
+from .talk import CHANGE_S, granted
+
+LINK_S = 20.0  # one dial after a failed one comes within the reconnect interval, 5 s
+PROOF_S = 10.0
+NTP_S = 6.0  # for a board to ask a time server
+POLL_S = 0.1
+TOLERATED_S = 2.0  # a clock that is off by less is right: the line tells whole seconds
+IDENTITY_S = 120.0  # for a board to find a key on one side of ours, and to restart
+RAREST = 200  # one of so many keys on the wanted side is still found by a slow board
+BOARD, HOST = "board", "host"
+
+Say = Callable[[str], None]
+Choose = Callable[[str, Sequence[str]], str]
+
+
+class PairError(HostError):
+    """The two cannot be paired as wished; the text is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user wants otherwise than found out; "" is nothing."""
+
+    host_address: str = ""  # where the board is to dial the full node: IP, or IP:port
+    board_address: str = ""
+    dial_from: str = ""  # BOARD or HOST: a new identity for the board, if its key needs one
+    link_s: float = LINK_S
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What came out. `finding` says why there is no link; `who` who dials and why."""
+
+    linked: bool
+    board_key: str
+    board_address: str
+    host_key: str
+    host_address: str
+    dialler: str
+    who: str
+    to_board: bool = False
+    to_host: bool = False
+    finding: Finding | None = None
+
+
+def check(port: str, api: NodeApiClient) -> tuple[Finding, str]:
+    """Only look: why the two are not connected, and who dials. Nothing is changed."""
+    host_side(api)  # first: without it nothing else can be told
+    with BoardLine(port) as line:
+        evidence = gather_with_board(api, line, port)
+    return diagnose(evidence), who_dials(evidence)
+
+
+def pair(port: str, api: NodeApiClient, wishes: Wishes, say: Say, choose: Choose) -> Paired:
+    """Make the two known to each other and wait for the link."""
+    host_side(api)
+    if wishes.dial_from:
+        _take_direction(port, api, wishes.dial_from, say)
+    with BoardLine(port) as line:
+        return _Pairing(line, port, api, wishes, say, choose).run()
+
+
+# A key on the other side
+
+
+def _take_direction(port: str, api: NodeApiClient, dial_from: str, say: Say) -> None:
+    """Give the board a new identity, unless its key makes that side dial already."""
+    host = host_side(api)
+    with BoardLine(port) as line:
+        old = ask_board(line, port)
+        dialler = BOARD if Evidence(host, old).dialler is old else HOST
+        if dialler == dial_from:
+            return
+        _refuse_rare(host.public_key, dial_from)
+        say(f"The board looks for a new key, so that the {_name(dial_from)} dials.")
+        new_key = _renew_key(line, port, host.public_key, dial_from)
+    listing = host.listing(old)
+    if listing is not None:  # before the restarted board dials
+        api.add_peer(new_key, listing.address)
+        api.remove_peer(old.public_key)
+    _await_identity(port, new_key)
+    say(f"The board is a new node now: {new_key}. Its old key {old.public_key} is gone for good.")
+
+
+def _renew_key(line: BoardLine, port: str, host_key: str, dial_from: str) -> str:
+    """Have the board make itself a key on the wanted side of the host's; it then restarts."""
+    side = "smallerThan" if dial_from == BOARD else "largerThan"
+    answer = line.try_ask({"cmd": "identity-new", side: host_key}, IDENTITY_S)
+    if answer is None:
+        raise PairError(f"The board on {port} found no new key within {IDENTITY_S:.0f} s.")
+    return str(granted(answer)["publicKey"])
+
+
+def _name(which: str) -> str:
+    return "board" if which == BOARD else "full node"
+
+
+def _refuse_rare(host_key: str, dial_from: str) -> None:
+    """A search among too few keys would take a board hours."""
+    share = int.from_bytes(decode_key(host_key), "big") / (1 << 256)
+    share = share if dial_from == BOARD else 1 - share
+    if share * RAREST < 1:
+        side = "smaller" if dial_from == BOARD else "larger"
+        raise PairError(
+            f"Hardly any key is {side} than that of the full node, {host_key}: give the full node"
+            " another identity (move its data folder away and start it anew)."
+        )
+
+
+def _await_identity(port: str, key: str) -> None:
+    deadline = time.monotonic() + IDENTITY_S
+    while wait_for_node(port, IDENTITY_S).get("publicKey") != key:
+        if time.monotonic() > deadline:
+            raise PairError(f"The board on {port} did not restart as {key}: press its button.")
+        time.sleep(POLL_S)
+
+
+class _Pairing:
+    """One run, while the line to the board is open."""
+
+    def __init__(
+        self,
+        line: BoardLine,
+        port: str,
+        api: NodeApiClient,
+        wishes: Wishes,
+        say: Say,
+        choose: Choose,
+    ) -> None:
+        self.line = line
+        self.port = port
+        self.api = api
+        self.wishes = wishes
+        self.say = say
+        self.choose = choose
+        self.board = ask_board(line, port)
+        self.host = without_other_loopback(host_side(api), self.board)
+
+    def run(self) -> Paired:
+        """Clock, lists, link, proof."""
+        evidence = Evidence(self.host, self.board)
+        dialler = BOARD if evidence.dialler is self.board else HOST
+        host_address = self._address(self.host, self.board, self.wishes.host_address)
+        board_address = self._address(self.board, self.host, self.wishes.board_address)
+        self._set_clock(parse_address(host_address)[0])
+        self._introduce(dialler, host_address, board_address)
+        paired = Paired(
+            self._await_link(),
+            self.board.public_key,
+            board_address,
+            self.host.public_key,
+            host_address,
+            dialler,
+            who_dials(evidence),
+        )
+        return self._prove(paired) if paired.linked else self._explain(paired)
+
+    # Addresses
+
+    def _address(self, of: Side, asker: Side, wish: str) -> str:
+        """Where `asker` is to dial `of`."""
+        if wish:
+            return _with_port(wish, of)
+        found = addresses_for(of, asker)
+        listing = asker.listing(of)
+        if listing is not None and listing.address in found:
+            return listing.address
+        if not found:
+            raise PairError(_no_address(of, asker))
+        return found[0] if len(found) == 1 else self._chosen(of, asker, found)
+
+    def _chosen(self, of: Side, asker: Side, found: Sequence[str]) -> str:
+        question = f"Under which address does {asker.name} reach {of.name}?"
+        return self.choose(question, found)
+
+    # The clock
+
+    def _set_clock(self, host_ip: str) -> None:
+        """A board whose clock is not set, or was set by nobody who knows, gets the time."""
+        board, host = self.board, self.host
+        if board.clock_ahead_s is not None and host.clock_ahead_s is not None:
+            off_s = abs(board.clock_ahead_s - host.clock_ahead_s)
+            if off_s <= TOLERATED_S or board.clock_source in ("ntp", "desktop"):
+                return
+        if host.clock_is_set and not self._set_by_time_server(host_ip):
+            unix_time = round(time.time() + (host.clock_ahead_s or 0))
+            self._tell({"cmd": "time", "unixTime": unix_time})
+            self.say("The board's clock is set, over the serial line.")
+
+    def _set_by_time_server(self, host_ip: str) -> bool:
+        """Have the board ask the full node for the time, now and later, if that answers."""
+        server = self.api.info().get("timeServer")
+        if not isinstance(server, dict):
+            return False
+        address = format_address(host_ip, parse_address(str(server.get("address")))[1])
+        self._tell({"cmd": "clock", "ntp": [address]})
+        deadline = time.monotonic() + NTP_S
+        while time.monotonic() < deadline:
+            if self._status().get("unixTime"):
+                self.say(f"The board's clock is set by the full node, {address}, from now on.")
+                return True
+            time.sleep(POLL_S)
+        self.say(f"The full node's time server does not answer the board at {address} over UDP.")
+        return False
+
+    # Introducing them
+
+    def _introduce(self, dialler: str, host_address: str, board_address: str) -> None:
+        """Tell each side of the other, first the one who waits, so that the first dial works."""
+
+        def tell_board() -> None:
+            key = self.host.public_key
+            self._tell({"cmd": "peers-add", "publicKey": key, "address": host_address})
+            self.say(f"The board knows the full node: {key} at {host_address}.")
+
+        def tell_host() -> None:
+            self.api.add_peer(self.board.public_key, board_address)
+            self.say(f"The full node knows the board: {self.board.public_key} at {board_address}.")
+
+        steps = (tell_host, tell_board) if dialler == BOARD else (tell_board, tell_host)
+        for step in steps:
+            step()
+
+    def _tell(self, request: dict[str, object]) -> dict[str, object]:
+        answer = self.line.try_ask(request, CHANGE_S)
+        if answer is None:
+            raise self.line.silence(CHANGE_S)
+        return granted(answer)
+
+    def _status(self) -> dict[str, object]:
+        return granted(self.line.ask({"cmd": "status"}))
+
+    # The link
+
+    def _await_link(self) -> bool:
+        return _within(self.wishes.link_s, self._is_linked)
+
+    def _is_linked(self) -> bool:
+        return any(
+            peer.get("publicKey") == self.board.public_key
+            and peer.get("connectionStatus") == "connected"
+            for peer in self.api.peers()
+        )
+
+    def _explain(self, paired: Paired) -> Paired:
+        finding = diagnose(gather_with_board(self.api, self.line, self.port))
+        if finding.cause == CONNECTED:  # it took a little longer
+            return self._prove(replace(paired, linked=True))
+        return replace(paired, finding=finding)
+
+    # The proof
+
+    def _prove(self, paired: Paired) -> Paired:
+        """One message each way."""
+        return replace(paired, to_board=self._reaches_board(), to_host=self._reaches_host())
+
+    def _reaches_board(self) -> bool:
+        before = self._received()
+        self.api.publish(f"Shimlet pairing, to the board: {secrets.token_hex(8)}")
+        return _within(PROOF_S, lambda: self._received() > before)
+
+    def _received(self) -> int:
+        """How many messages the board got from the full node."""
+        answer = granted(self.line.ask({"cmd": "peers"}))
+        for peer in answer.get("peers") or ():
+            if peer.get("publicKey") == self.host.public_key:
+                return int(peer.get("in") or 0)
+        return 0
+
+    def _reaches_host(self) -> bool:
+        text = f"Shimlet pairing, to the full node: {secrets.token_hex(8)}"
+        self._tell({"cmd": "publish", "text": text})
+        return _within(PROOF_S, lambda: self._arrived(text))
+
+    def _arrived(self, text: str) -> bool:
+        return any(
+            message.get("payload") == text and message.get("source") == self.board.public_key
+            for message in self.api.messages(100)
+        )
+
+
+def _within(duration_s: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + duration_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def _with_port(wish: str, of: Side) -> str:
+    """An address as the user gave it, with the port of that side if it has none."""
+    try:
+        host, port = parse_address(wish)
+    except ValueError as error:
+        own_port = parse_address(of.bind or "0.0.0.0:14666")[1]
+        try:
+            host, port = parse_address(format_address(wish.strip("[]"), own_port))
+        except ValueError:
+            raise PairError(f"{wish} is no address: {error}.") from None
+    return format_address(host, port)
+
+
+def _no_address(of: Side, asker: Side) -> str:
+    """Why there is no way from one side to the other, and what to do."""
+    if asker.offline or of.offline:
+        board = asker if asker.port else of
+        return (
+            "The board is in no network yet: give it one by"
+            f" `shimlet board wifi {board.port} --ssid NAME`."
+        )
+    if of.port:
+        return "The board does not tell its address: name it by --board-address IP:PORT."
+    port = parse_address(of.bind or "0.0.0.0:14666")[1]
+    return (
+        f"The full node listens on {of.bind} alone, where {asker.name} cannot reach it: start it"
+        f" by `shimlet run --set gossip.bindAddress=0.0.0.0:{port}`."
+    )

@@ -1,0 +1,104 @@
+"""Asks a running full node over its web API.
+
+In: its URL. Out: decoded JSON, or ApiError with a sentence. Called by `gather`, and by pairing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from shimlet_host.model import HostError
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+TIMEOUT_S = 10.0
+PEERS = "/manualpeering/peers"
+
+
+class ApiError(HostError):
+    """The node cannot be asked, or refused; the text is a sentence."""
+
+
+class NodeApiClient:
+    """A full node by its web API. `url` as "http://127.0.0.1:8080"."""
+
+    def __init__(self, url: str = DEFAULT_URL) -> None:
+        self.url = url.rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise ApiError(f"{url} is no URL of a web API: write one like {DEFAULT_URL}.")
+
+    def info(self) -> dict[str, Any]:
+        """Who and where the node is."""
+        return _dict(self._ask("GET", "/info"))
+
+    def peers(self) -> list[dict[str, Any]]:
+        """Its known peers."""
+        return _dicts(self._ask("GET", PEERS))
+
+    def pending(self) -> list[dict[str, Any]]:
+        """Who called and is not listed."""
+        return _dicts(self._ask("GET", "/manualpeering/pending"))
+
+    def messages(self, limit: int) -> list[dict[str, Any]]:
+        """The newest messages, newest first."""
+        return _dicts(self._ask("GET", f"/messages?limit={limit}"))
+
+    def add_peer(self, public_key: str, address: str) -> None:
+        """List a peer, or give it a new address."""
+        self._ask("POST", PEERS, [{"publicKey": public_key, "address": address}])
+
+    def remove_peer(self, public_key: str) -> None:
+        """Take a peer off the list."""
+        self._ask("DELETE", PEERS, [{"publicKey": public_key}])
+
+    def publish(self, text: str) -> None:
+        """Send a message to all neighbors."""
+        self._ask("POST", "/messages", {"payload": text})
+
+    def _ask(self, method: str, path: str, body: object = None) -> object:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        try:
+            request = urllib.request.Request(self.url + path, data, headers, method=method)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                content = answer.read()
+            return json.loads(content) if content else None
+        except urllib.error.HTTPError as error:
+            raise ApiError(f"The full node at {self.url} refused: {_reason(error)}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiError(self._absent(error)) from None
+        except ValueError:
+            raise ApiError(self._strange()) from None
+
+    def _absent(self, error: Exception) -> str:
+        why = getattr(error, "reason", error)
+        return (
+            f"No full node answers at {self.url} ({why}). Start one (`shimlet run`), or name its"
+            " web API by --api."
+        )
+
+    def _strange(self) -> str:
+        return f"What answers at {self.url} is no web API of a full node: name it by --api."
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """The sentence of the node's error, or the status."""
+    try:
+        return str(json.loads(error.read())["error"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{error.code} {error.reason}."
+
+
+def _dict(answer: object) -> dict[str, Any]:
+    if not isinstance(answer, dict) or not isinstance(answer.get("publicKey"), str):
+        raise ApiError("The answer of the web API is not that of a full node.")
+    return answer
+
+
+def _dicts(answer: object) -> list[dict[str, Any]]:
+    if not isinstance(answer, list):
+        raise ApiError("The answer of the web API is not that of a full node.")
+    return [each for each in answer if isinstance(each, dict)]

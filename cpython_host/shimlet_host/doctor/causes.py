@@ -1,0 +1,143 @@
+"""The evidence for each cause: does it show which side is at fault?
+
+In: Evidence. Out: the side at fault when the evidence shows the cause; False when it shows that
+the cause is not there or cannot explain what is seen; None when it may be there. Called through
+the rows of `table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from .evidence import OPEN, REFUSED, TIMEOUT, UNREACHABLE, Evidence, Side
+
+MOST_SKEW_S = 20  # what a handshake's timestamp may differ
+CLOCK_REFUSALS = ("expired", "in-the-future")
+
+Verdict = Side | Literal[False] | None
+Cause = Callable[[Evidence], Verdict]
+
+
+def clock_not_set(evidence: Evidence) -> Verdict:
+    """One side says that its clock is not set."""
+    for side, _ in evidence.sides:
+        if side.clock_is_set is False:
+            return side
+    return _maybe_in_handshake(evidence, evidence.peer.clock_is_set)
+
+
+def skewed_clock(evidence: Evidence) -> Verdict:
+    """Both clocks are set and differ too much, or one side refused the other's time stamp."""
+    host, peer = evidence.host, evidence.peer
+    if clock_not_set(evidence):
+        return False
+    skew = skew_s(evidence)
+    if skew is not None:
+        wrong = host if peer.clock_source == "ntp" else peer
+        return wrong if abs(skew) >= MOST_SKEW_S else False
+    if host.refusals.get(peer.public_key) in CLOCK_REFUSALS:
+        return peer
+    return _maybe_in_handshake(evidence, None)
+
+
+def skew_s(evidence: Evidence) -> float | None:
+    """How far the peer's clock is ahead of the host's."""
+    host, peer = evidence.host.clock_ahead_s, evidence.peer.clock_ahead_s
+    return None if host is None or peer is None else peer - host
+
+
+def swapped_key(evidence: Evidence) -> Verdict:
+    """One side lists a key that is not the other's, at the other's address."""
+    for side, other in evidence.sides:
+        if side.wrong_listing(other) is not None:
+            return side
+    return _maybe_in_handshake(evidence, evidence.peer.peers)
+
+
+def another_key_answers(evidence: Evidence) -> Verdict:
+    """The dialler got an answer of another key, at an address that may be the waiter's."""
+    mismatch = evidence.last_error == "key-mismatch" and evidence.waiter.bind is None
+    return evidence.dialler if mismatch else False
+
+
+def key_not_listed(evidence: Evidence) -> Verdict:
+    """One side does not list the other, nor anybody else in its place."""
+    for side, other in evidence.sides:
+        if side.peers is None or side.listing(other) is not None:
+            continue
+        if side.wrong_listing(other) is None:
+            return side
+    return _maybe_in_handshake(evidence, evidence.peer.peers)
+
+
+def offline(evidence: Evidence) -> Verdict:
+    """One side says that it is in no network."""
+    return next((side for side, _ in evidence.sides if side.offline), False)
+
+
+def changed_address(evidence: Evidence) -> Verdict:
+    """The dialler lists the waiter at an address that is not the waiter's."""
+    if offline(evidence):
+        return False
+    if evidence.address is None:
+        return None if evidence.dialler.peers is None else False
+    own = evidence.waiter.is_at(evidence.address)
+    if own is None:
+        return False if evidence.dial == UNREACHABLE else None
+    return False if own else evidence.dialler
+
+
+def closed_port(evidence: Evidence) -> Verdict:
+    """The waiter is at the address where it is dialled, and nothing listens there."""
+    if offline(evidence):
+        return False
+    if evidence.address is None:
+        return None if evidence.dialler.peers is None else False
+    if evidence.waiter.is_at(evidence.address) is False:
+        return False
+    if evidence.waiter.takes(evidence.address) is False:
+        return evidence.waiter
+    if evidence.fails_in_tcp is False or evidence.waiter.reach == OPEN:
+        return False
+    if evidence.dial == REFUSED:
+        return evidence.waiter
+    return False if wrong_network(evidence) else None
+
+
+def wrong_network(evidence: Evidence) -> Verdict:
+    """The waiter listens at its address, and no way leads there, nor back."""
+    if not _unreached_where_it_listens(evidence) or evidence.waiter.reach == OPEN:
+        return None if evidence.address is None and evidence.dialler.peers is None else False
+    assert evidence.address is not None
+    if evidence.dial == UNREACHABLE:
+        return evidence.peer
+    apart = evidence.dialler.shares_network(evidence.address) is False
+    if evidence.dial == TIMEOUT and apart and evidence.waiter.bind is not None:
+        return evidence.peer
+    return False if evidence.dial == REFUSED else None
+
+
+def wrong_direction(evidence: Evidence) -> Verdict:
+    """The dialler cannot reach the waiter, who listens and could reach the dialler."""
+    if not _unreached_where_it_listens(evidence):
+        return None if evidence.address is None and evidence.dialler.peers is None else False
+    if evidence.waiter.reach == OPEN:
+        return evidence.dialler
+    return None if evidence.waiter.reach is None and evidence.dial != REFUSED else False
+
+
+def _unreached_where_it_listens(evidence: Evidence) -> bool:
+    """Whether TCP connections fail, or may fail, though nothing speaks against the address."""
+    address = evidence.address
+    if address is None or evidence.fails_in_tcp is False or offline(evidence):
+        return False
+    waiter = evidence.waiter
+    return waiter.is_at(address) is not False and waiter.takes(address) is not False
+
+
+def _maybe_in_handshake(evidence: Evidence, known: object) -> Verdict:
+    """None if the peer did not tell and the handshake may be what fails, else False."""
+    if known is not None or evidence.fails_in_tcp or evidence.last_error == "key-mismatch":
+        return False
+    return None

@@ -1,0 +1,81 @@
+"""The remedies: literal commands to paste.
+
+In: the side where something is to be done. Out: a line for a shell. A board is changed over its
+serial line, a full node over its web API. Called by `words`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from shimlet.identity import format_address
+
+from .addresses import best_address, share_a_network
+from .api import DEFAULT_URL, PEERS
+from .evidence import WILDCARDS, Evidence, Side
+
+
+def set_clock(at: Side) -> str:
+    """Bring the clock of a board, or of a machine, to the true time."""
+    if at.port:
+        return f"shimlet board time {shlex.quote(at.port)}"
+    return "sudo timedatectl set-ntp true"
+
+
+def list_peer(at: Side, other: Side) -> str:
+    """Make one side list the other, or give it the other's address."""
+    address = best_address(other, at) or "HOST:PORT"
+    if at.port:
+        key = f"{other.public_key}@{address}"
+        return f"shimlet board peers add {shlex.quote(at.port)} {shlex.quote(key)}"
+    return _curl(at, "POST", [{"publicKey": other.public_key, "address": address}])
+
+
+def replace_peer(at: Side, other: Side, wrong_key: str) -> str:
+    """Make one side list the other instead of a wrong key."""
+    if at.port:
+        remove = f"shimlet board peers remove {shlex.quote(at.port)} {wrong_key}"
+    else:
+        remove = _curl(at, "DELETE", [{"publicKey": wrong_key}])
+    return f"{remove} && {list_peer(at, other)}"
+
+
+def replace_by_answering(at: Side, other: Side, address: str) -> str:
+    """The same when the right key is known to the other side alone, who shows it as KEY."""
+    remove = _curl(at, "DELETE", [{"publicKey": other.public_key}])
+    return f"{remove} && {_curl(at, 'POST', [{'publicKey': 'KEY', 'address': address}])}"
+
+
+def open_port(at: Side, port: int, evidence: Evidence) -> str:
+    """Make a full node listen where it is dialled; a board that cannot listen can dial."""
+    if at.port:
+        return dial_from(at, evidence)
+    return f"shimlet run --set gossip.bindAddress={format_address(WILDCARDS[0], port)}"
+
+
+def dial_from(side: Side, evidence: Evidence) -> str:
+    """Give the board a key by which the other side dials."""
+    board = evidence.peer
+    which = "board" if side is board else "host"
+    return f"{_pair(evidence)} --dial-from {which}"
+
+
+def join_networks(evidence: Evidence) -> str:
+    """Use addresses of one network; if there is none, bring the board into the host's."""
+    shared = share_a_network(evidence.host, evidence.peer)
+    if shared is None:
+        return f"shimlet board wifi {shlex.quote(evidence.peer.port or 'PORT')} --ssid NAME"
+    host, board = shared
+    return f"{_pair(evidence)} --host-address {host} --board-address {board}"
+
+
+def _pair(evidence: Evidence) -> str:
+    command = f"shimlet board pair {shlex.quote(evidence.peer.port or 'PORT')}"
+    url = evidence.host.url
+    return command if url in ("", DEFAULT_URL) else f"{command} --api {shlex.quote(url)}"
+
+
+def _curl(at: Side, method: str, body: object) -> str:
+    url = (at.url or DEFAULT_URL) + PEERS
+    return f"curl -sS -X {method} {shlex.quote(url)} -d {shlex.quote(json.dumps(body))}"

@@ -1,0 +1,155 @@
+"""Collects the evidence: what both sides tell, and what TCP connections between them tell.
+
+In: the full node's web API, the peer's key, and, if the peer is a board within reach, the path of
+its serial line. Out: Evidence. Nothing is changed anywhere. Raises ApiError and LineError. Called
+by pairing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from shimlet.identity import format_address
+
+from shimlet_host.board.line import Answer, BoardLine
+
+from .addresses import best_address
+from .api import NodeApiClient
+from .evidence import ENDS, OPEN, WILDCARDS, Evidence, Interface, Listing, Side
+from .probe import probe
+
+LOOPBACK = ipaddress.ip_interface("127.0.0.1/8")
+BOARD_PREFIX = 24  # a board tells its IP without the size of its network; most homes have this
+GOSSIP_PORT = 14666  # where nodes listen unless they are told otherwise
+REACH_S = 12.0  # a board looks a name up, and dials, 5 s each at most
+
+
+def host_side(api: NodeApiClient) -> Side:
+    """What the full node tells of itself and of its list."""
+    info = api.info()
+    ahead = _number(info.get("unixTime", time.time()))
+    return Side(
+        name="the full node",
+        public_key=info["publicKey"],
+        url=api.url,
+        clock_ahead_s=ahead - time.time() if ahead else None,
+        clock_is_set=ahead > 0,
+        offline=False,
+        bind=info.get("gossipAddress") or None,
+        listens=bool(info.get("gossipAddress")),
+        interfaces=tuple(map(ipaddress.ip_interface, info.get("interfaces") or ())) or None,
+        addresses=tuple(info.get("addresses") or ()),
+        peers=tuple(map(_listing, api.peers())),
+        pending=tuple(str(each.get("publicKey")) for each in api.pending()),
+        refusals=info.get("refusals") or {},
+    )
+
+
+def board_side(port: str, status: Answer, peers: Answer) -> Side:
+    """What a board tells of itself and of its list."""
+    ahead = _number(status.get("unixTime"))
+    return Side(
+        name="the board",
+        public_key=str(status.get("publicKey")),
+        port=port,
+        clock_ahead_s=ahead - time.time() if ahead else None,
+        clock_is_set=ahead > 0,
+        clock_source=str(_dict(status.get("clock")).get("source") or ""),
+        offline=status.get("offline") is True,
+        bind=status.get("bindAddress"),
+        listens=status.get("listening"),
+        interfaces=_board_interfaces(status),
+        addresses=tuple(status.get("addresses") or ()),
+        peers=tuple(map(_listing, peers.get("peers") or ())),
+        pending=tuple(str(each.get("publicKey")) for each in peers.get("pending") or ()),
+    )
+
+
+def unknown_side(public_key: str, calls_from: str = "") -> Side:
+    """A peer of which nothing but the key is known, and perhaps the IP that it calls from."""
+    addresses = (format_address(calls_from, GOSSIP_PORT),) if calls_from else ()
+    return Side(name="the peer", public_key=public_key, addresses=addresses)
+
+
+def ask_board(line: BoardLine, port: str) -> Side:
+    """Ask a running board for all that it tells. Raises LineError."""
+    return board_side(port, line.ask({"cmd": "status"}), line.ask({"cmd": "peers"}))
+
+
+def gather(api: NodeApiClient, public_key: str) -> Evidence:
+    """What can be known of a peer without its help. Raises ApiError."""
+    host = without_other_loopback(host_side(api), None)
+    calls = {str(each.get("publicKey")): str(each.get("remoteIP")) for each in api.pending()}
+    peer = unknown_side(public_key, calls.get(public_key, ""))
+    listing = host.listing(peer)
+    if listing is None:
+        return Evidence(host, peer)
+    return Evidence(replace(host, reach=probe(listing.address)), peer)
+
+
+def gather_with_board(api: NodeApiClient, line: BoardLine, port: str) -> Evidence:
+    """The same with all that the board tells, and what it reaches. ApiError, LineError."""
+    board = ask_board(line, port)
+    host = without_other_loopback(host_side(api), board)
+    to_board = _where(host, board)
+    to_host = _where(board, host)
+    return Evidence(
+        replace(host, reach=probe(to_board) if to_board else None),
+        replace(board, reach=board_reach(line, to_host) if to_host else None),
+    )
+
+
+def board_reach(line: BoardLine, address: str) -> str | None:
+    """How the board's TCP connection to an address ends; None: it does not say."""
+    answer = line.try_ask({"cmd": "reach", "address": address}, REACH_S) or {}
+    end = answer.get("reach")
+    return OPEN if end == OPEN else ENDS.get(str(end))
+
+
+def without_other_loopback(host: Side, board: Side | None) -> Side:
+    """The host as the other one sees it: loopback leads to it from the same machine only."""
+    together = board is not None and any(each.ip.is_loopback for each in board.interfaces or ())
+    if together or host.interfaces is None:
+        return host
+    seen = tuple(each for each in host.interfaces if not each.ip.is_loopback)
+    return replace(host, interfaces=seen)
+
+
+def _where(side: Side, other: Side) -> str:
+    """Where `side` dials, or would have to dial, the other one; "" if that is not known."""
+    listing = side.listing(other)
+    return listing.address if listing else best_address(other, side)
+
+
+def _board_interfaces(status: Answer) -> tuple[Interface, ...]:
+    """A board without an IP of its own, and not offline either, is a virtual one: it is here."""
+    ip = status.get("ip") or ""
+    bind = str(status.get("bindAddress")).rpartition(":")[0].strip("[]")
+    if ip:
+        return (ipaddress.ip_interface(f"{ip}/{BOARD_PREFIX}" if "." in ip else f"{ip}/64"),)
+    if status.get("offline"):
+        return ()
+    if bind in WILDCARDS or ipaddress.ip_address(bind).is_loopback:
+        return (LOOPBACK,)
+    return (ipaddress.ip_interface(f"{bind}/{BOARD_PREFIX}" if "." in bind else f"{bind}/64"),)
+
+
+def _listing(peer: Mapping[str, Any]) -> Listing:
+    return Listing(
+        str(peer.get("publicKey")),
+        str(peer.get("address")),
+        str(peer.get("state") or ""),
+        str(peer.get("lastError") or ""),
+    )
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
