@@ -17,7 +17,7 @@ PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal lint format mpy bench bench-heap bench-crypto clean
-.PHONY: list build flash micropython sim shell firmware board-status board-log board-peers wifi
+.PHONY: list build flash micropython sim shell firmware board-status board-log board-peers wifi pair
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{printf "%-24s %s\n", $$1, $$2}'
@@ -90,8 +90,9 @@ bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure b
 	  echo "== $$script"; .venv/bin/python "$$script" || failed="$$failed $$script"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
 
-bench-heap: setup mpy build/rung2/i386/micropython $(FROZEN) ## A light node's heap with four peers, against its limit
+bench-heap: setup mpy build/rung2/i386/micropython $(FROZEN) ## A light node's heap with four peers, and after an hour of traffic
 	.venv/bin/python tests/bench/bench_light_heap.py
+	.venv/bin/python tests/bench/bench_hour.py
 
 bench-crypto: setup mpy $(RUNG3) $(RUNG3_FROZEN) ## Instructions and heap of the crypto on a Cortex-M3, each beside its limit
 	.venv/bin/python tests/bench/bench_crypto.py
@@ -119,6 +120,9 @@ micropython: setup ## Boards: put MicroPython itself, IMAGE=, on BOARD= at PORT=
 
 sim: setup ## Boards: start a virtual board, whose line is build/sim/board.tty (NAME= for more than one)
 	@exec .venv/bin/python -m shimlet_host.foreground shimlet_host board sim $(NAME)
+
+pair: setup ## Boards: make the board at PORT= and the full node known to each other, and see them link (API=, OPTIONS=)
+	@$(SHIMLET) board pair $(call given,PORT) $(if $(API),--api "$(API)") $(OPTIONS)
 
 shell: setup ## Boards: a Python prompt on the board at PORT=; it stops and starts the node
 	@$(SHIMLET) board shell $(call given,PORT)
