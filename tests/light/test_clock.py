@@ -20,6 +20,7 @@ class Port:
         self.ticks = 0
         self.started_s = 0 if unix_time is None else unix_time - self.epoch_s
         self.set_to = None
+        self.RTC = lambda: self  # no method: 1.25 does not import those
 
     def time(self):
         return self.started_s + self.ticks // 1000
@@ -29,9 +30,6 @@ class Port:
 
     def gmtime(self, seconds):
         return real_time.gmtime(seconds + self.epoch_s)
-
-    def RTC(self):
-        return self
 
     def datetime(self, at):
         """Take the time from date and time of day, as chips do."""
@@ -44,7 +42,9 @@ class Port:
 class NoRtc(Port):
     """A port without one."""
 
-    RTC = property()
+    def __init__(self, year, unix_time=None):
+        super().__init__(year, unix_time)
+        del self.RTC
 
 
 def _days_since_1970(year, month, day):
