@@ -2,8 +2,8 @@
 
 In goes the file, out come Settings. A config with a mistake is not used. The last one without any
 is kept as config.good.json, and stands in for it; `problems` says so and names line, key, value
-and remedy. The node prints them and shows them in its status. Called through
-settings.call_config: by running.py at the start, by the serial line's commands to save changes.
+and remedy. The node prints them and shows them in its status. Called by running.py at the start
+and by the serial line's commands, to save what they change.
 """
 
 import json

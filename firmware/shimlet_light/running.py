@@ -10,8 +10,8 @@ import sys
 import time
 
 from shimlet_light import identity
+from shimlet_light.commands import once
 from shimlet_light.node import LightNode
-from shimlet_light.settings import call_config
 
 node = None
 
@@ -38,7 +38,7 @@ def _run():
     global node
     node = None  # what is left of the last one makes room
     gc.collect()
-    node = LightNode(call_config("load"), identity.load())
+    node = LightNode(once("config").load(), identity.load())
     try:
         asyncio.run(node.run())
     finally:

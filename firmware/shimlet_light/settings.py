@@ -8,13 +8,10 @@ import sys
 
 from shimlet.wire import const
 
-import shimlet_light
-
 PORT = 14666
 # Where there is an operating system, it keeps the clock right.
 NTP_HOSTS = () if sys.platform in ("linux", "darwin") else ("pool.ntp.org:123",)
 MAX_PROBLEMS = const(8)
-_ONLY_FOR_CONFIG = ("config", "config_keys", "jsontext")
 _MAX_PROBLEM = const(200)  # characters
 
 
@@ -40,20 +37,3 @@ class Settings:
         """Remember one more problem, as far as there is room."""
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem[:_MAX_PROBLEM])
-
-
-def call_config(name: str, *arguments):
-    """What that function of config.py answers, as "save_peers". Its code does not stay in memory.
-
-    Raises what the function raises.
-    """
-    from shimlet_light import config
-
-    try:
-        return getattr(config, name)(*arguments)
-    finally:
-        del config
-        for module in _ONLY_FOR_CONFIG:
-            sys.modules.pop("shimlet_light." + module, None)
-            if hasattr(shimlet_light, module):
-                delattr(shimlet_light, module)
