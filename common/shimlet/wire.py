@@ -59,7 +59,7 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self.buf = bytearray()
+        self.buf: bytes | bytearray = b""
         self.pos = 0
         self.end = 0
         self.ok = True
@@ -68,7 +68,7 @@ class Reader:
         self.top = 0  # bits 56..63 of the last varint
         self.length = 0  # length of the last byte field
 
-    def over(self, buf: bytearray, start: int, end: int) -> None:
+    def over(self, buf: "bytes | bytearray", start: int, end: int) -> None:
         """Start reading buf[start:end]."""
         self.buf = buf
         self.pos = start
@@ -214,7 +214,7 @@ class Writer:
             self.copy(content)
 
 
-def is_utf8(buf: bytearray, at: int, length: int) -> bool:
+def is_utf8(buf: "bytes | bytearray", at: int, length: int) -> bool:
     """Whether buf[at:at+length] is UTF-8 as protobuf demands: shortest form, no surrogates, at
     most U+10FFFF.
     """

@@ -1,0 +1,58 @@
+"""Which IPs are ours, for the check of dst_addr, and learning the outer one from others.
+
+The bind address counts (a wildcard means all interfaces), and the configured external one. With
+`externalAddress: auto` the dst_addr of each matched Pong is a vote; the check starts once three
+verified peers of different subnets, or all if fewer are known, agree (protocol.md, "Peer
+discovery"). Called by discovery.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from shimlet_host.autopeering import networks
+from shimlet_host.autopeering.events import AddressLearnt
+from shimlet_host.autopeering.local import Local
+
+_VOTES_NEEDED = 3
+_MAX_VOTERS = 64  # subnets; the latest vote of each counts
+
+
+class OwnAddress:
+    """`external`: the configured IP, or None for auto. `interfaces`: canonical IPs."""
+
+    def __init__(self, local: Local, interfaces: Iterable[str], external: str | None) -> None:
+        self._local = local
+        self._fixed = {*interfaces, *([external] if external else [])}
+        self._learns = external is None
+        self._votes: dict[str, str] = {}  # subnet of the voter: our IP as it sees us
+        self.learnt = ""
+        local.addresses = set(self._fixed)
+
+    def is_ours(self, dst_addr: str) -> bool:
+        """Whether a packet for this IP may be meant for us."""
+        ip = networks.canonical(dst_addr)
+        if ip is None or networks.kind(ip) == networks.UNUSABLE:
+            return False
+        return ip in self._local.addresses or (self._learns and not self.learnt)
+
+    def vote(self, voter_ip: str, dst_addr: str, verified: int) -> None:
+        """A matched Pong says where it reached us; `verified` peers are known by now."""
+        ip = networks.canonical(dst_addr)
+        if not self._learns or ip is None or networks.kind(ip) == networks.UNUSABLE:
+            return
+        subnet = networks.subnet(voter_ip)
+        self._votes.pop(subnet, None)
+        self._votes[subnet] = ip
+        if len(self._votes) > _MAX_VOTERS:
+            del self._votes[next(iter(self._votes))]
+        self._count(verified)
+
+    def _count(self, verified: int) -> None:
+        ip, votes = Counter(self._votes.values()).most_common(1)[0]
+        agreed = votes >= min(_VOTES_NEEDED, max(verified, 1)) and votes * 2 > len(self._votes)
+        if agreed and ip != self.learnt:
+            self.learnt = ip
+            self._local.addresses = self._fixed | {ip}
+            self._local.events.append(AddressLearnt(ip))
