@@ -1,0 +1,174 @@
+"""`shimlet board list`, `sim` and `shell`: what is on which port, and a prompt on a board."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from shimlet_host.board import ports
+from shimlet_host.board.catalogue import load
+from shimlet_host.board.deploy import deploy
+from shimlet_host.board.emulator import VirtualBoard
+from shimlet_host.board.flash import flash
+from shimlet_host.board.line import BoardLine, ask
+from shimlet_host.board.remote import DeployError, mpremote
+from shimlet_host.board.shell import shell
+from shimlet_host.cli import app
+from typer.testing import CliRunner
+
+CONFIG = b'{"name": "desk", "gossip": {"bindAddress": "127.0.0.1:17267"}}'
+SHIMLET = [sys.executable, "-m", "shimlet_host", "board"]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
+    """A board with a running node."""
+    with VirtualBoard(tmp_path_factory.mktemp("node") / "flash.img") as board:
+        deploy(board.device, {"/config.json": CONFIG}, restart=False)
+        flash(board.device, load("sim"), str)
+        yield board
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
+    """A board with MicroPython alone."""
+    with VirtualBoard(tmp_path_factory.mktemp("empty") / "flash.img") as board:
+        yield board
+
+
+def test_node_is_asked_and_not_stopped(node: VirtualBoard) -> None:
+    before = ask(node.device, {"cmd": "status"})
+    found = ports.look(node.device, "USB")
+    assert (found.kind, found.public_key) == ("node", before["publicKey"])
+    assert found.sentence.startswith("light node desk, 0 links, ")
+    after = ask(node.device, {"cmd": "status"})
+    assert after["uptime"] >= before["uptime"]
+    assert after["publicKey"] == before["publicKey"]
+
+
+def test_idle_micropython_tells_its_version_and_keeps_its_variables(empty: VirtualBoard) -> None:
+    mpremote(empty.device, ["resume", "exec", "mine = 42"])
+    found = ports.look(empty.device)
+    assert (found.kind, found.board) == ("micropython", "standard")
+    assert found.sentence.startswith(f"MicroPython {found.version}, ")
+    assert mpremote(empty.device, ["resume", "exec", "print(mine)"]).strip() == "42"
+
+
+def test_program_that_is_no_node_is_left_alone(tmp_path: Path) -> None:
+    program = b"import time\nn = 0\nwhile True:\n    n += 1\n    print(n)\n    time.sleep(0.01)\n"
+    with VirtualBoard(tmp_path / "flash.img") as board:
+        deploy(board.device, {"/main.py": program})
+        found = ports.look(board.device)
+        assert (found.kind, found.sentence) == ("unknown", "something that does not answer")
+        heard: list[str] = []
+        with BoardLine(board.device, heard.append) as line:
+            line.listen(0.3)
+        counted = [int(text) for text in heard[1:] if text.isdigit()]
+        assert counted[0] > 50  # it did not begin again
+        assert counted == list(range(counted[0], counted[0] + len(counted)))
+
+
+def test_busy_port_says_so(empty: VirtualBoard) -> None:
+    with BoardLine(empty.device):
+        found = ports.look(empty.device)
+    assert found.kind == "closed"
+    assert found.sentence.startswith(f"{empty.device} is in use by another program.")
+
+
+def test_list_shows_usb_ports_and_simulated_boards(
+    node: VirtualBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugged = [
+        SimpleNamespace(device=node.device, vid=0x10C4, description="CP2102"),
+        SimpleNamespace(device="/dev/ttyS0", vid=None, description="n/a"),
+    ]
+    monkeypatch.setattr(ports.list_ports, "comports", lambda: plugged[:1])
+    monkeypatch.chdir(tmp_path)
+    link = Path("build/sim/second.tty")
+    link.parent.mkdir(parents=True)
+    with VirtualBoard(tmp_path / "flash.img", link=link):
+        answer = CliRunner().invoke(app, ["board", "list", "--json"])
+        kinds = {port["port"]: port["kind"] for port in json.loads(answer.stdout)}
+        assert kinds == {node.device: "node", str(link): "micropython"}
+    monkeypatch.setattr(ports.list_ports, "comports", lambda: plugged[1:])
+    words = CliRunner().invoke(app, ["board", "list"])
+    assert words.exit_code == 0
+    assert words.stdout == "There is no serial port with a board, and no simulated board runs.\n"
+
+
+def test_sim_starts_a_board_with_a_line_a_flash_and_a_heap(tmp_path: Path) -> None:
+    command = [*SHIMLET, "sim", "--heap", "300k"]
+    simulated = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert simulated.stdout is not None
+        device = simulated.stdout.readline().strip()
+        line = tmp_path / "build/sim/board.tty"
+        assert os.path.realpath(line) == device
+        assert (tmp_path / "build/sim/board.img").stat().st_size == 2 * 1024 * 1024
+        heap = "import gc; print(gc.mem_free() + gc.mem_alloc())"
+        assert 280_000 < int(mpremote(str(line), ["exec", heap])) < 310_000
+    finally:
+        simulated.send_signal(signal.SIGINT)
+        assert simulated.wait(timeout=10) == 0
+    assert not line.exists()
+
+
+# The shell, in a terminal of its own
+
+
+def until(terminal: int, wanted: bytes, heard: bytearray) -> None:
+    """Read the terminal until this stands there."""
+    deadline = time.monotonic() + 30
+    while wanted not in heard:
+        assert time.monotonic() < deadline, (wanted, bytes(heard))
+        if select.select([terminal], [], [], 0.2)[0]:
+            heard += os.read(terminal, 4096)
+    del heard[: heard.index(wanted) + len(wanted)]
+
+
+def test_shell_stops_the_node_gives_a_prompt_and_starts_the_node_again(node: VirtualBoard) -> None:
+    key = ask(node.device, {"cmd": "status"})["publicKey"]
+    terminal, slave = pty.openpty()
+    process = subprocess.Popen(
+        [*SHIMLET, "shell", node.device], stdin=slave, stdout=slave, stderr=slave
+    )
+    heard = bytearray()
+    try:
+        until(terminal, b"Stopping the node on " + node.device.encode(), heard)
+        until(terminal, b"Ctrl-X", heard)
+        until(terminal, b"Connected to MicroPython", heard)
+        os.write(terminal, b"print('it is', 6 * 7)\r")
+        until(terminal, b"it is 42", heard)
+        os.write(terminal, b"\x18")
+        until(terminal, b"The node is up again.", heard)
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+        os.close(slave)
+    assert ask(node.device, {"cmd": "status"})["publicKey"] == key
+
+
+def test_shell_without_a_terminal_says_so_and_stops_nothing(node: VirtualBoard) -> None:
+    done = subprocess.run(
+        [*SHIMLET, "shell", node.device], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("shimlet: A shell needs a terminal")
+    assert ask(node.device, {"cmd": "status"})["name"] == "desk"
+
+
+def test_shell_on_a_wrong_port_names_it() -> None:
+    with pytest.raises(DeployError, match="There is no device /dev/nowhere"):
+        shell("/dev/nowhere", str)
