@@ -47,6 +47,7 @@ class LightNode:
         self.settings = settings
         self.identity = identity
         self.on_message = None
+        self.wifi = None  # a Wifi, where running.py found one
         # Bytes, not text: half a character would block all tasks.
         self.stdin = getattr(sys.stdin, "buffer", sys.stdin)
         self.log = Log()
