@@ -83,7 +83,7 @@ def _unix_ms(data: bytes, at: int) -> int:
     seconds = int.from_bytes(data[at : at + 4], "big") - _UNIX_EPOCH
     if not data[at] & 0x80:
         seconds += _ERA
-    return seconds * 1000 + ((data[at + 4] << 8 | data[at + 5]) * 1000 >> 16)
+    return seconds * 1000 + ((data[at + 4] << 8 | data[at + 5]) * 1000 + 32768 >> 16)
 
 
 async def ask(resolve, server: str) -> int:
