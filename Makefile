@@ -9,14 +9,17 @@ export MICROPYTHON
 ARCHS = armv6m armv7m armv7emsp xtensawin rv32imc x64 x86 armv7emdp
 RUNG2 = build/rung2/i386/micropython build/rung2/armhf/micropython
 FROZEN = build/rung2/frozen/micropython
-RUNG3 = build/rung3/firmware.elf
-RUNG3_FROZEN = build/rung3/frozen.elf
+# MicroPython's source, of which rung 3 and the frozen rung 2 are built; rung 3's firmwares without and with our code.
+SOURCE = build/micropython/fetched
+PLAIN = build/rung3/qemu_mps2/firmware.elf
+WHOLE = build/qemu_mps2/firmware.elf
+PLAIN_RV32 = build/rung3/qemu_virt_rv32/firmware.elf
 # What goes into a firmware. The folders count, too: they change when a module is removed.
 SHIPPED = boards/manifest.py $(wildcard $(addprefix common/,* */*.py */*/*.py) $(addprefix firmware/,* */*.py */*/*.py))
 PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal lint format mpy bench bench-heap bench-crypto clean
+.PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal test-rv32 lint format mpy bench bench-heap bench-crypto clean
 .PHONY: list build flash micropython sim shell firmware board-status board-log board-peers wifi pair
 
 help: ## List the targets
@@ -53,22 +56,33 @@ test-arm32: setup mpy $(RUNG2) ## Core and light tests under 32-bit MicroPython:
 	.venv/bin/python -m pytest tests/rungs
 
 build/rung2/%/micropython: tests/rungs/get_rung2 tests/rungs/debian.sh
+	@tests/rungs/install rung2
 	tests/rungs/get_rung2 $*
+
+$(SOURCE): tests/rungs/get_source tests/rungs/debian.sh
+	@tests/rungs/install source
+	@tests/rungs/get_source
 
 test-frozen: setup $(FROZEN) ## The light tests with our modules frozen into the firmware, in 128 KB of heap
 	MICROPYPATH=.frozen $(FROZEN) -X heapsize=128k tests/run_mpy.py $(or $(FILES),tests/light)
 
-$(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py tests/rungs/stage.py $(SHIPPED) | .venv/.ready
+$(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py tests/rungs/stage.py $(SHIPPED) $(SOURCE) | .venv/.ready
 	@tests/rungs/get_frozen
 
-test-baremetal: setup mpy $(RUNG3) ## The crypto's and the core's tests on an emulated Cortex-M3 (FILES= names some)
-	.venv/bin/python tests/rungs/run_m3.py $(FILES)
+test-baremetal: setup $(PLAIN) $(WHOLE) ## The crypto's and the core's tests, frozen into a Cortex-M3's firmware (FILES= names some)
+	.venv/bin/python tests/rungs/run_bare_metal.py qemu_mps2 --frozen $(FILES)
+	.venv/bin/python -m pytest tests/rungs/test_bare_metal.py
 
-$(RUNG3): tests/rungs/get_rung3 tests/rungs/debian.sh $(wildcard boards/qemu_mps2/* tests/rungs/on_board/*) | .venv/.ready
-	@tests/rungs/get_rung3
+test-rv32: setup mpy $(PLAIN_RV32) ## The same tests on an emulated RV32, with compiled modules (FILES= names some)
+	.venv/bin/python tests/rungs/run_bare_metal.py qemu_virt_rv32 $(FILES)
 
-$(RUNG3_FROZEN): $(RUNG3) $(SHIPPED)
-	@tests/rungs/get_rung3 frozen
+build/rung3/%/firmware.elf: tests/rungs/plain.py boards/%/board.json $(wildcard tests/rungs/on_board/*) $(SOURCE) | .venv/.ready
+	@tests/rungs/install $*
+	@.venv/bin/python tests/rungs/plain.py $*
+
+build/qemu_%/firmware.elf: boards/qemu_%/board.json boards/qemu_%/manifest.py $(wildcard tests/rungs/on_board/*) $(SHIPPED) $(SOURCE) | .venv/.ready
+	@tests/rungs/install qemu_$*
+	@$(SHIMLET) board firmware qemu_$*
 
 lint: setup ## ruff, formatting, mypy strict
 	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
@@ -83,7 +97,7 @@ mpy: setup ## Compile common/ and firmware/ by mpy-cross for all boards; any mes
 	.venv/bin/python tests/rungs/compile_mpy.py build/mpy $(ARCHS)
 
 bench: setup mpy build/rung2/i386/micropython ## Speed and memory, each figure beside its baseline
-	@for other in $(FROZEN) $(RUNG3) $(RUNG3_FROZEN); do \
+	@for other in $(FROZEN) $(PLAIN) $(WHOLE) $(PLAIN_RV32); do \
 	  $(MAKE) --silent --no-print-directory $$other || echo "The benchmarks go on without it."; \
 	done
 	@failed=; for script in tests/bench/bench_*.py; do \
@@ -94,7 +108,8 @@ bench-heap: setup mpy build/rung2/i386/micropython $(FROZEN) ## A light node's h
 	.venv/bin/python tests/bench/bench_light_heap.py
 	.venv/bin/python tests/bench/bench_hour.py
 
-bench-crypto: setup mpy $(RUNG3) $(RUNG3_FROZEN) ## Instructions and heap of the crypto on a Cortex-M3, each beside its limit
+bench-crypto: setup mpy $(PLAIN) $(WHOLE) ## Instructions and heap of the crypto on a Cortex-M3, each beside its limit
+	@$(MAKE) --silent --no-print-directory $(PLAIN_RV32) || echo "The benchmark goes on without RV32."
 	.venv/bin/python tests/bench/bench_crypto.py
 
 clean: ## Remove all that make made, .venv included
@@ -127,8 +142,8 @@ pair: setup ## Boards: make the board at PORT= and the full node known to each o
 shell: setup ## Boards: a Python prompt on the board at PORT=; it stops and starts the node
 	@$(SHIMLET) board shell $(call given,PORT)
 
-firmware: setup ## Boards: a whole firmware for BOARD= with our code frozen in
-	@$(SHIMLET) board firmware $(call given,BOARD)
+firmware: setup $(if $(MICROPYTHON_SOURCE),,$(if $(filter qemu_%,$(BOARD)),$(SOURCE))) ## Boards: a whole firmware for BOARD= with our code frozen in (MICROPYTHON_SOURCE=folder)
+	@$(SHIMLET) board firmware $(call given,BOARD) $(if $(MICROPYTHON_SOURCE),--source "$(MICROPYTHON_SOURCE)")
 
 board-status: setup ## Boards: how the running node on PORT= is
 	@$(SHIMLET) board status $(call given,PORT)

@@ -4,7 +4,7 @@ In: test files and folders as arguments; none means tests/core and tests/light. 
 failed or skipped test, failures with their traceback, and at the end `N passed, N failed,
 N skipped`. The exit status is 1 when a test failed or when none passed. An exception of a class
 named `Skip` skips the test, or the file that is imported. Called by tests/test_run_mpy.py, the
-Makefile and tests/rungs/run_m3.py; on a board: `mpremote mount . run tests/run_mpy.py`.
+Makefile and tests/rungs/run_bare_metal.py; on a board: `mpremote mount . run tests/run_mpy.py`.
 """
 
 import gc

@@ -1,10 +1,9 @@
-"""What the firmware of the emulated Cortex-M3 brings: how to get at files, and how to count.
+"""What ships on the emulated Cortex-M3: what every board gets, and what its tests need.
 
-In: the functions of MicroPython's manifest reader. Called by: tests/rungs/get_rung3, by way of
-MicroPython's own build. Our modules are not in it: they come with each run, as .mpy files.
+In: the functions of a manifest reader. Called by: `shimlet board build` and `firmware`.
 """
 
 # ruff: noqa: F821 - the reader brings the functions
 
-module("m3count.py", base_path="../../tests/rungs/on_board")
-module("m3files.py", base_path="../../tests/rungs/on_board")
+include("../manifest.py")
+include("../../tests/rungs/on_board/manifest.py")

@@ -1,7 +1,7 @@
 """Instructions and heap of shimlet_crypto on a Cortex-M3, beside the limits, portable C, and what
-people use on MicroPython today.
+people use on MicroPython today; and on RV32, where its firmware was built.
 
-The machine is the emulated one of rung 3, where a timer counts instructions: equally each time.
+The machines are the emulated ones of rung 3, where timers count instructions: equally each time.
 Messages have 64 bytes, signing is given the public key, and calls go to the buffer interface. Keys
 and messages are always the same 64, made and signed by PyNaCl. C is libsodium's ref10 by gcc 12
 -O2; today's figures are the best public Ed25519 in pure Python with micropython-lib's sha512, of
@@ -22,16 +22,24 @@ from typing import NamedTuple
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 from shimlet.handshake import Rules
 from shimlet.link import Link
+from shimlet_host.board.catalogue import BoardSpec
 from shimlet_host.identity import HostIdentity
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests/rungs"))
 
-from count_m3 import BOARD, FIRMWARE, compiled, files_for_board, run  # noqa: E402
+from bare_metal import (  # noqa: E402
+    M3,
+    RV32,
+    compiled,
+    files_for_board,
+    modules,
+    plain,
+    run,
+    whole,
+)
 
 ON_BOARD = ROOT / "tests/bench/on_board"
-MODULES = ROOT / "build/mpy" / BOARD["processor"]
-FROZEN = FIRMWARE.with_name("frozen.elf")
 CASES = 64
 UNIX_TIME = 1_700_000_000
 TO, SOURCE = "10.0.0.2:14666", "10.0.0.1"
@@ -96,23 +104,25 @@ def inputs() -> dict[str, bytes]:
     }
 
 
-def on_board(program: str, files: dict[str, bytes], firmware: Path = FIRMWARE) -> list[list[str]]:
+def on_board(
+    program: str, files: dict[str, bytes], firmware: Path, board: BoardSpec
+) -> list[list[str]]:
     """Run a program of ours on the board; the words of each line that it prints."""
     heard = io.BytesIO()
-    code = {f"{program}.mpy": compiled(ON_BOARD / f"{program}.py", program)}
-    run(f"import {program}", {**files, **code}, heard, firmware)
+    code = {f"{program}.mpy": compiled(ON_BOARD / f"{program}.py", program, board)}
+    run(f"import {program}", {**files, **code}, heard, firmware, board)
     return [line.split() for line in heard.getvalue().decode().splitlines()]
 
 
-def figures() -> tuple[str, Figures]:
+def figures(board: BoardSpec) -> tuple[str, Figures]:
     """The backend that runs, and what was measured, by name."""
-    modules = files_for_board([str(MODULES)])
-    (_, backend), *lines = on_board("crypto_counts", {**modules, **inputs()})
+    ours = files_for_board([str(modules(board))])
+    (_, backend), *lines = on_board("crypto_counts", {**ours, **inputs()}, plain(board), board)
     found = {name: [int(number) for number in numbers] for name, *numbers in lines}
-    for name, firmware in (("held", FIRMWARE), ("held-frozen", FROZEN)):
-        files = modules if firmware == FIRMWARE else {}
+    for name, firmware in (("held", plain(board)), ("held-frozen", whole(board))):
+        files = ours if firmware == plain(board) else {}
         if firmware.exists():
-            found[name] = [int(n) for n in on_board("crypto_heap", files, firmware)[0]][1:]
+            found[name] = [int(n) for n in on_board("crypto_heap", files, firmware, board)[0]][1:]
     return backend, found
 
 
@@ -127,16 +137,22 @@ def sized(number: float) -> str:
     return f"{number / KB:.1f} KB" if number >= KB else f"{number:.0f} B"
 
 
-def show(title: str, rows: list[Row], found: Figures, as_text: Callable[[float], str]) -> None:
+def mean(numbers: list[int] | None) -> float | None:
+    """The mean of what was measured, if it was."""
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def show(
+    title: str, rows: list[Row], found: Figures, rv32: Figures, as_text: Callable[[float], str]
+) -> None:
     """One table: the mean of what was measured beside its limit."""
-    columns = ("measured", "at most", "C", "today")
+    columns = ("measured", "at most", "RV32", "C", "today")
     print(f"\n{title:36}" + "".join(f"{column:>11}" for column in columns))
     for row in rows:
-        numbers = found.get(row.name)
-        mean = sum(numbers) / len(numbers) if numbers else None
-        cells = (mean, row.limit, row.portable_c, row.today)
+        measured = mean(found.get(row.name))
+        cells = (measured, row.limit, mean(rv32.get(row.name)), row.portable_c, row.today)
         shown = "".join(f"{'-' if cell is None else as_text(cell):>11}" for cell in cells)
-        over = "  above the limit" if mean is not None and mean > row.limit else ""
+        over = "  above the limit" if measured is not None and measured > row.limit else ""
         print(f"{row.words:36}{shown}{over}")
 
 
@@ -151,14 +167,17 @@ def show_spread(words: str, numbers: list[int]) -> None:
 
 def main() -> None:
     """Measure and print."""
-    backend, found = figures()
+    backend, found = figures(M3)
+    rv32 = figures(RV32)[1] if plain(RV32).exists() else {}
     print(f"shimlet_crypto on a Cortex-M3 by the backend {backend!r}")
-    show("instructions", INSTRUCTIONS, found, counted)
-    show("heap", HEAP, found, sized)
+    show("instructions", INSTRUCTIONS, found, rv32, counted)
+    show("heap", HEAP, found, rv32, sized)
     print()
     show_spread("sign", found["sign"])
     show_spread("key pair", found["keypair"])
     show_spread("verify", found["verify"])
+    if rv32:
+        show_spread("sign on RV32", rv32["sign"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-# Debian's packages without root, for get_rung2, get_rung3 and get_frozen, which source this.
+# Debian's packages without root, for get_rung2, get_source and get_frozen, which source this.
 #
 # apt gets its own sources, state and architecture, so that it neither sees nor changes what this machine has installed.
 # In: a folder for all that, made anew but for the lists, and what to get. Out: packages unpacked in a folder.

@@ -7,4 +7,4 @@ Called by: MicroPython's own build.
 # ruff: noqa: F821 - the reader brings the functions
 
 include("$(MPY_DIR)/extmod/asyncio")
-include("../../build/staged/boards/manifest.py")
+freeze("../../build/staged")

@@ -64,7 +64,7 @@ def version_of(source: Path) -> tuple[int, int] | None:
 def _source(spec: BoardSpec, source: Path | None) -> list[str]:
     """Say what is wrong with the source: not named, too old, without the board, without parts."""
     oldest = ".".join(map(str, OLDEST))
-    get = f"unpack a release of {RELEASES} and name its folder by --micropython-source."
+    get = f"unpack a release of {RELEASES} and name its folder by --source."
     if source is None:
         return [f"MicroPython's source, {oldest} or newer: {get}"]
     version = version_of(source)

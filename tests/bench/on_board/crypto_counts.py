@@ -1,4 +1,4 @@
-"""Counts what shimlet_crypto does on the emulated Cortex-M3: a line `NAME NUMBER ...` a figure.
+"""Counts what shimlet_crypto does on an emulated board: a line `NAME NUMBER ...` a figure.
 
 In: files cases/NUMBER, each a seed, a public key, a message of 64 bytes and a signature;
 handshake.bin, a signed request to the node of the first seed; cases.json, what else to know.
@@ -9,7 +9,7 @@ import gc
 import json
 
 import shimlet_crypto
-from m3count import allocated, count, since, ticks
+from qemucount import allocated, count, since, ticks
 from shimlet_crypto import ed25519
 from shimlet_crypto.blake2b import blake2b_into
 from shimlet_crypto.sha512 import sha512_into

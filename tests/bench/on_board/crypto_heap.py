@@ -1,6 +1,6 @@
 """Says what shimlet_crypto holds on the heap: a line `BYTES BYTES`, imported, and after first use.
 
-Compiled and run by tests/bench/bench_crypto.py on the emulated Cortex-M3, where native code that
+Compiled and run by tests/bench/bench_crypto.py on an emulated board, where native code that
 is not frozen is on the heap, too.
 """
 

@@ -1,8 +1,8 @@
-"""Files for the emulated Cortex-M3: read from memory that QEMU fills before the machine starts.
+"""Files for an emulated board: read from memory that QEMU fills before the machine starts.
 
-In: the address of an archive as tests/rungs/count_m3.py writes it: the size of a table (4 bytes,
+In: the address of an archive as tests/rungs/bare_metal.py writes it: the size of a table (4 bytes,
 little-endian), the table (a line `offset size path` a file; offsets count from its end), the
-files. Out: a read-only file system at /. Frozen into the firmware of rung 3.
+files. Out: a read-only file system at /. Frozen into the firmwares of rung 3.
 """
 
 import errno

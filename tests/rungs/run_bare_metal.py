@@ -1,0 +1,93 @@
+"""Runs tests on an emulated board of rung 3: run_mpy.py on a bare machine, a fresh one a file.
+
+    python tests/rungs/run_bare_metal.py BOARD [--frozen] [FILES ...]
+
+With --frozen our modules are those of the board's own firmware; otherwise they come from
+build/mpy, as files. No files: the crypto's tests, and those of the core that need no asyncio,
+which these machines lack. The tests are compiled here, with their asserts, and mpremote runs them.
+Out: a line a file, failures with their traceback, and `N passed, N failed, N skipped`; the exit
+status is 1 when one failed or none passed. Called by `make test-baremetal` and `make test-rv32`.
+"""
+
+import io
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from bare_metal import ROOT, BoardError, compiled, files_for_board, modules, plain, run, whole
+from shimlet_host.board.catalogue import BoardSpec, load
+
+CORE = ["gossip", "handshake", "identity", "link_frames", "link_handshake", "manual", "no_alloc"]
+CORE += ["outbox", "packet", "pending", "reasons", "recent", "ticks", "wire"]
+CRYPTO = [
+    str(path.relative_to(ROOT))
+    for path in sorted(ROOT.glob("tests/light/test_*.py"))
+    if "from shimlet_crypto" in path.read_text() and "import asyncio" not in path.read_text()
+]
+TESTS = CRYPTO + [f"tests/core/test_{name}.py" for name in CORE]
+HELPERS = ["helpers.py", "pretend.py", "random_cases.py", "run_mpy.py"]
+START = "import sys\nsys.path.append('tests')\nimport run_mpy\nrun_mpy.main(['{}'])"
+
+
+class Run(NamedTuple):
+    """Where the tests run: the board, its firmware, and what is on it for all of them."""
+
+    board: BoardSpec
+    firmware: Path
+    files: dict[str, bytes]
+
+
+class Result(NamedTuple):
+    """What a file of tests said, and how many passed, failed, were skipped."""
+
+    said: str
+    counts: list[int]
+
+
+def prepared(board: BoardSpec, frozen: bool) -> Run:
+    """The tests' helpers and vectors, and our modules unless they are in the firmware."""
+    ours = [] if frozen else [str(modules(board))]
+    files = files_for_board([*ours, f"tests/vectors={ROOT}/tests/vectors"])
+    for name in HELPERS:
+        module = name.removesuffix(".py")
+        files[f"tests/{module}.mpy"] = compiled(ROOT / "tests" / name, module, board)
+    return Run(board, whole(board) if frozen else plain(board), files)
+
+
+def run_file(path: str, where: Run) -> Result:
+    """Run one file of tests."""
+    code = compiled(ROOT / path, Path(path).stem, where.board)
+    files = {**where.files, path.removesuffix(".py") + ".mpy": code}
+    heard = io.BytesIO()
+    error = ""
+    try:
+        run(START.format(path), files, heard, where.firmware, where.board)
+    except BoardError as problem:
+        error = f"\n{problem}"
+    *said, last = heard.getvalue().decode(errors="replace").rstrip("\n").split("\n")
+    found = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", last)
+    counts = [int(count) for count in found.groups()] if found and not error else [0, 1, 0]
+    said.append(f"{path} on {where.board.id}: {last}")
+    return Result("\n".join(said), counts)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the files, as many at a time as there are processors; answer the exit status."""
+    frozen = "--frozen" in arguments
+    name, *paths = [argument for argument in arguments if argument != "--frozen"]
+    where = prepared(load(name, ROOT / "boards"), frozen)
+    total = [0, 0, 0]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for said, counts in pool.map(lambda path: run_file(path, where), paths or TESTS):
+            print(said, flush=True)
+            total = [sum(pair) for pair in zip(total, counts, strict=True)]
+    passed, failed, skipped = total
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
