@@ -34,9 +34,16 @@ class Console:
         while True:
             byte = await stream.read(1)
             if byte:
-                self.feed(ord(byte))
+                self._take(ord(byte))
             elif byte is not None:
                 return
+
+    def _take(self, byte: int) -> None:
+        try:
+            self.feed(byte)
+        except MemoryError:  # before there was anything to answer
+            self._open = False
+            self.write(_NO_MEMORY)
 
     def feed(self, byte: int) -> None:
         """One byte of the line. A mark always starts a new request."""

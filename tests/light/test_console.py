@@ -169,6 +169,26 @@ class Pieces:
         return self.bytes.pop(0)
 
 
+class NoRoom:
+    """A line that cannot grow."""
+
+    def __len__(self):
+        return 0
+
+    def append(self, byte):
+        """See bytearray."""
+        raise MemoryError
+
+
+def test_a_request_for_which_there_is_no_memory_is_an_error_and_the_reading_goes_on():
+    fake = a_node()
+    asyncio.run(fake.console.run(Pieces(b'\x1e{"cmd":')))
+    fake.console._line = NoRoom()
+    asyncio.run(fake.console.run(Pieces(b'"status"}\n\x1e{"cmd":"status"}\n')))
+    answers = [json.loads(text[1:]) for text in fake.written]
+    assert "memory" in answers[0]["error"] and answers[1:] == [{"name": "x"}]
+
+
 def test_it_reads_a_stream_until_its_end():
     fake = a_node()
     asyncio.run(fake.console.run(Pieces(b'x\x1e{"cmd":"status"}\n')))
