@@ -1,0 +1,38 @@
+"""A remote switch: a message switches a pin of the board, and the board confirms it.
+
+Copy it to the board as app.py, and put the number of your pin below. Then, on the desktop, with
+the board's name (config.json):
+
+    curl http://127.0.0.1:8080/messages -d '{"payload": "lamp on"}'
+
+The board switches and publishes "lamp is on". A message does not tell who wrote it: `public_key`
+is the neighbor that passed it on. So whoever is in the network can switch: let it be a lamp, not a
+door.
+"""
+
+PIN = 5
+STATES = ("off", "on")
+
+
+def output():
+    """What is called with 0 or 1: the pin; where there are none, as on a virtual board, print."""
+    try:
+        from machine import Pin
+    except ImportError:
+        return lambda level: print("The pin is", STATES[level])
+    return Pin(PIN, Pin.OUT, value=0)
+
+
+async def run(node):
+    """Called by the node. It may end: on_message is called as long as the node runs."""
+    name = node.status()["name"]
+    commands = [f"{name} {state}".encode() for state in STATES]
+    pin = output()
+
+    def on_message(data, public_key):
+        if data in commands:
+            level = commands.index(data)
+            pin(level)
+            node.publish(f"{name} is {STATES[level]}".encode())
+
+    node.on_message = on_message
