@@ -103,6 +103,7 @@ def test_servers_that_know_no_time_are_refused():
         packet(held_ms=60),  # longer than the whole way took
         packet(held_ms=-5),
         packet()[:40] + bytes(8),
+        packet()[:32] + bytes(16),  # would be the day in 2036
         packet()[:32] + bytes(8) + packet()[40:],
         packet()[:4] + b"\x00\x10" + packet()[6:],  # 16 s to its reference
         packet()[:8] + b"\xff\xff" + packet()[10:],
