@@ -3,8 +3,8 @@
     python tests/rungs/run_bare_metal.py BOARD [--frozen] [FILES ...]
 
 With --frozen our modules are those of the board's own firmware; otherwise they come from
-build/mpy, as files. No files: the crypto's tests, and those of the core that need no asyncio,
-which these machines lack. The tests are compiled here, with their asserts, and mpremote runs them.
+build/mpy, as files. No files: the crypto's tests, and those of the core and the light node that
+need no asyncio, time or writable files, which these machines lack. The tests are compiled here, with their asserts, and mpremote runs them.
 Out: a line a file, failures with their traceback, and `N passed, N failed, N skipped`; the exit
 status is 1 when one failed or none passed. Called by `make test-baremetal` and `make test-rv32`.
 """
@@ -27,7 +27,8 @@ CRYPTO = [
     for path in sorted(ROOT.glob("tests/light/test_*.py"))
     if "from shimlet_crypto" in path.read_text() and "import asyncio" not in path.read_text()
 ]
-TESTS = CRYPTO + [f"tests/core/test_{name}.py" for name in CORE]
+LIGHT = ["tests/light/test_dns.py", "tests/light/test_jsontext.py"]
+TESTS = CRYPTO + LIGHT + [f"tests/core/test_{name}.py" for name in CORE]
 HELPERS = ["helpers.py", "pretend.py", "random_cases.py", "run_mpy.py"]
 START = "import sys\nsys.path.append('tests')\nimport run_mpy\nrun_mpy.main(['{}'])"
 
