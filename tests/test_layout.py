@@ -70,8 +70,8 @@ BUILT_IN |= {"hashlib", "heapq", "io", "json", "machine", "math", "micropython",
 BUILT_IN |= {"random", "re", "select", "socket", "struct", "sys", "time", "uctypes", "vfs"}
 BUILT_IN_SOMEWHERE = {"cryptolib", "esp", "esp32", "network", "ntptime", "rp2", "ssl", "_thread"}
 
-# The user's own code, which may be absent: a guarded import.
-USERS_OWN = {"app"}
+# The user's own code and what `flash` writes, which may be absent: a guarded import.
+USERS_OWN = {"app", "shimlet_board"}
 
 
 # The rules: each takes a module and answers the sentences about what is wrong with it.

@@ -25,6 +25,7 @@ class Console:
         self.node = node
         self.commands = commands
         self.write = write
+        self.on_key = None  # a function that gets each byte that is no part of a request
         self._line = bytearray()
         self._open = False  # a mark came, and no line end yet
         self._busy = False  # with a request that takes longer
@@ -60,6 +61,8 @@ class Console:
             self._write({"error": f"a request has at most {MAX_REQUEST} bytes"})
         elif self._open:
             self._line.append(byte)
+        elif self.on_key is not None:
+            self.on_key(byte)
 
     def _answer(self, line: bytes) -> None:
         answer = {}

@@ -16,11 +16,13 @@ from shimlet.manual import ManualPeering
 from shimlet.streams import Limits, Streams
 from shimlet.wire import const
 
-from shimlet_light import clock, files, status
+from shimlet_light import clock, files, status, watchdog
 from shimlet_light.commands import COMMANDS
 from shimlet_light.console import Console
+from shimlet_light.health import BITES, Health
 from shimlet_light.log import Log
 from shimlet_light.net import BoardNet
+from shimlet_light.news import News, short
 from shimlet_light.store import LastMessages
 
 _MAX_KNOWN = const(8)
@@ -36,18 +38,22 @@ _AGAIN_MS = const(10_000)  # until a part of the node that failed is tried again
 _SECOND_MS = const(1000)
 
 
-class LightNode:
-    """One node, and its own shimlet.ports.Watcher (not derived, which would cost heap).
+class LightNode(News):
+    """One node.
 
     `on_message`: called with (data, public key of the neighbor) for each new message. `stdin`: the
     serial line to answer on, None for none.
     """
 
     def __init__(self, settings, identity) -> None:
+        super().__init__()
         self.settings = settings
         self.identity = identity
         self.on_message = None
-        self.wifi = None  # a Wifi, where running.py found one
+        # What running.py adds on a board: works are done beside the node's own.
+        self.wifi = self.guard = None
+        self.health = Health()
+        self.works = []
         # Bytes, not text: half a character would block all tasks.
         self.stdin = getattr(sys.stdin, "buffer", sys.stdin)
         self.log = Log()
@@ -59,7 +65,6 @@ class LightNode:
         rules = Rules(settings.profile, self._addresses(), _REPLAY_ENTRIES)
         limits = self._limits()
         self.streams = Streams(identity, self.manual, gossip, rules, self.net, limits, self)
-        self._dial_errors: dict[bytes, int] = {}
         self._add_known_peers()
 
     def _manual_peering(self) -> ManualPeering:
@@ -143,8 +148,8 @@ class LightNode:
     async def run(self) -> None:
         """Run until cancelled. Afterwards all sockets are closed."""
         self._greet()
-        works = (self._listen, self._answer, self._keep_time, self._run_app)
-        tasks = [asyncio.create_task(self._keep(work)) for work in works]
+        works = [self._listen, self._answer, self._keep_time, self._run_app]
+        tasks = [asyncio.create_task(self._keep(work)) for work in works + self.works]
         try:
             await self.streams.run()
         finally:
@@ -155,6 +160,7 @@ class LightNode:
     def close(self) -> None:
         """Close all sockets at once, also when asyncio has ended by an interrupt."""
         self.net.close()
+        watchdog.relieve()
 
     async def _keep(self, work) -> None:
         """Do this until it is done; after a fault of ours, once more."""
@@ -179,8 +185,10 @@ class LightNode:
     async def _answer(self) -> None:
         """The serial line."""
         if self.stdin is not None:
-            stream = asyncio.StreamReader(self.stdin)
-            await Console(self, COMMANDS, sys.stdout.write).run(stream)
+            console = Console(self, COMMANDS, sys.stdout.write)
+            if self.guard is not None:
+                console.on_key = self.guard.key
+            await console.run(asyncio.StreamReader(self.stdin))
 
     async def _keep_time(self) -> None:
         """The clock is right, and the uptime goes on over the wraps of the ticks."""
@@ -188,6 +196,7 @@ class LightNode:
         sync = None
         while True:
             self.log.uptime.seconds()
+            self.health.turn()
             if sync is None and self.settings.ntp:
                 from shimlet_light.sntp import Sync
 
@@ -200,12 +209,16 @@ class LightNode:
         """The user's own code, if there is any."""
         if not files.exists("app.py") and not files.exists("app.mpy"):
             return
+        if self.health.bites >= BITES:
+            return self.say("app: left out, as it blocks; mend it and restart the board")
+        while self.guard is not None and self.guard.is_open:  # the watchdog must come first
+            await asyncio.sleep_ms(_SECOND_MS)
         try:
             await __import__("app").run(self)
             self.log.add("app: has ended")
         except Exception as error:
             self.say("app: failed; the node goes on without it")
-            self.log.add_exception("app", error)
+            self.fault(error, "app")
 
     def _greet(self) -> None:
         self.say(f"Shimlet {__version__}, light node {self.settings.name}")
@@ -213,56 +226,11 @@ class LightNode:
         self.say(f"Gossip on: {self.bind_address}")
         for peer in self.manual.known_peers.values():
             smaller = "ours, so we dial" if peer.outbound else "theirs, so they dial"
-            self.say(f"Peer {_short(peer.public_key)} at {peer.address}: smaller key {smaller}")
+            self.say(f"Peer {short(peer.public_key)} at {peer.address}: smaller key {smaller}")
         for problem in self.settings.problems:
             self.say("Config: " + problem)
+        if self.health.bites:
+            times = f", {self.health.bites} times in a row" if self.health.bites > 1 else ""
+            self.say(f"The watchdog restarted the board{times}: something blocked the node")
         if not self.net.unix_time():
             self.say("The clock is not set: no peer is dialled or accepted before it is.")
-
-    # News of links and messages: see Watcher
-
-    def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
-        """See Watcher."""
-        self._dial_errors.pop(public_key, None)
-        who = "we" if outbound else "they"
-        self.say(f"Link up: {_short(public_key)} at {source}; {who} dialled")
-
-    def link_down(self, public_key: bytes, reason: int) -> None:
-        """See Watcher."""
-        self.say(f"Link down: {_short(public_key)}: {status.reason_name(reason)}")
-
-    def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
-        """See Watcher. Said once for each reason in a row."""
-        listed = public_key in self.manual.known_peers
-        if listed and self._dial_errors.get(public_key) != reason:
-            self._dial_errors[public_key] = reason
-            name = status.reason_name(reason)
-            self.say(f"Dial failed: {_short(public_key)} at {address}: {name}")
-
-    def refused(self, source: str, claimed_key: bytes, reason: int) -> None:
-        """See Watcher. Strangers are only counted: a stranger must not fill the log."""
-        if claimed_key in self.manual.known_peers:
-            name = status.reason_name(reason)
-            self.log.add(f"Refused: {_short(claimed_key)} at {source}: {name}")
-
-    def pending(self, public_key: bytes, source: str) -> None:
-        """See Watcher."""
-        self.say(f"Not listed: {base58_encode(public_key)} called from {source}")
-
-    def message(self, data: bytes, message_id: bytes, public_key: bytes) -> None:
-        """See Watcher. A mistake of the user's code must not cost the link."""
-        self.received += 1
-        if self.on_message is None:
-            return
-        try:
-            self.on_message(data, public_key)
-        except Exception as error:
-            self.log.add_exception("on_message", error)
-
-    def fault(self, error: Exception) -> None:
-        """See Watcher."""
-        self.log.add_exception("fault", error)
-
-
-def _short(public_key: bytes) -> str:
-    return base58_encode(public_key)[:8]

@@ -49,6 +49,10 @@ def status(node) -> dict:
         "published": node.published,
         "received": node.received,
         "refusals": {reason_name(code): n for code, n in node.streams.refusals.items()},
+        "resetCause": node.health.reset_cause,
+        "watchdogResets": node.health.bites,
+        "lastException": node.health.last_exception,
+        "wifi": node.wifi.status() if node.wifi is not None else None,
         "problems": settings.problems,
         "heap": {"used": gc.mem_alloc(), "free": gc.mem_free()},
     }
