@@ -4,9 +4,10 @@
 
 With --frozen our modules are those of the board's own firmware; otherwise they come from
 build/mpy, as files. No files: the crypto's tests, and those of the core and the light node that
-need no asyncio, time or writable files, which these machines lack. The tests are compiled here, with their asserts, and mpremote runs them.
-Out: a line a file, failures with their traceback, and `N passed, N failed, N skipped`; the exit
-status is 1 when one failed or none passed. Called by `make test-baremetal` and `make test-rv32`.
+need no asyncio, time or writable files, which these machines lack. The tests are compiled here,
+with their asserts, and mpremote runs them. Out: a line a file, failures with their traceback, and
+`N passed, N failed, N skipped`; the exit status is 1 when one failed or none passed. Called by
+`make test-baremetal` and `make test-rv32`.
 """
 
 import io
