@@ -101,14 +101,17 @@ def test_the_switch_switches_when_the_desktop_says_so_and_confirms(
         return [message["payload"] for message in messages_of(node, board)]
 
     with board_with("switch", "lamp", flash, node) as board:
-        for text in ("other on", "lamp", "lamp on ", "lamp is on"):
+        for text in ("other on #1", "lamp", "lamp on#1", "lamp is on #1"):
             say(node, text)
-        say(node, "lamp on")
-        board.await_line("The pin is on")
-        eventually(lambda: confirmed() == ["lamp is on"], "no confirmation")
-        say(node, "lamp off")
+        expected: list[str] = []
+        for state in ("on", "off", "on"):
+            number = len(expected)
+            say(node, f"lamp {state} #{number}")
+            expected.append(f"lamp is {state} #{number}")
+            eventually(lambda: confirmed() == expected, f"not {expected}")
         board.await_line("The pin is off")
-        eventually(lambda: confirmed() == ["lamp is on", "lamp is off"], "no confirmation")
+        printed = [line for line in board.said if line.startswith("The pin is")]
+        assert printed == ["The pin is on", "The pin is off", "The pin is on"]
 
 
 def test_two_boards_chat_through_the_desktop_node(flash: Path, node: NodeProcess) -> None:
@@ -132,7 +135,7 @@ def test_the_sensor_publishes_a_reading_each_10_seconds(sensor: Board, node: Nod
     first, second = messages_of(node, sensor)[:2]
     assert second["received"] - first["received"] == pytest.approx(INTERVAL_S, abs=1.5)
     readings = [json.loads(message["payload"]) for message in (first, second)]
-    assert [reading["n"] for reading in readings] == [1, 2]
+    assert readings[1]["time"] - readings[0]["time"] == pytest.approx(INTERVAL_S, abs=1.5)
     assert {reading["name"] for reading in readings} == {"greenhouse"}
     assert all(reading["value"] > 0 and reading["unit"] for reading in readings)
     say(node, "good morning")

@@ -1,8 +1,9 @@
 """A sensor: publishes a reading every 10 s while somebody is there to hear it.
 
 Copy it to the board as app.py; the node calls run(node) once it runs. A reading is JSON: the
-board's name, a counter, the value and its unit. Here the value is the free memory, which every
-board has; put your sensor into measure().
+board's name, the unix time, the value and its unit. Here the value is the free memory, which every
+board has; put your sensor into measure(). The time also makes each message another one: the same
+bytes are passed on once only.
 """
 
 import asyncio
@@ -30,14 +31,13 @@ def show(data, public_key):
 async def run(node):
     """Called by the node; an error here is logged and does not stop the node."""
     node.on_message = show
-    name = node.status()["name"]
-    counter = 0
     while True:
-        if not is_connected(node):
+        if is_connected(node):
+            value, unit = measure()
+            status = node.status()
+            reading = {"name": status["name"], "time": status["unixTime"]}
+            reading.update({"value": value, "unit": unit})
+            node.publish(json.dumps(reading).encode())
+            await asyncio.sleep(INTERVAL_S)
+        else:
             await asyncio.sleep(1)
-            continue
-        value, unit = measure()
-        counter += 1
-        reading = {"name": name, "n": counter, "value": value, "unit": unit}
-        node.publish(json.dumps(reading).encode())
-        await asyncio.sleep(INTERVAL_S)

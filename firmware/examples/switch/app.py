@@ -3,11 +3,12 @@
 Copy it to the board as app.py, and put the number of your pin below. Then, on the desktop, with
 the board's name (config.json):
 
-    curl http://127.0.0.1:8080/messages -d '{"payload": "lamp on"}'
+    curl http://127.0.0.1:8080/messages -d '{"payload": "lamp on #1"}'
 
-The board switches and publishes "lamp is on". A message does not tell who wrote it: `public_key`
-is the neighbor that passed it on. So whoever is in the network can switch: let it be a lamp, not a
-door.
+The board switches and publishes "lamp is on #1". What follows the # makes each message another
+one, so choose a new number each time: the same bytes are passed on once only. A message does not
+tell who wrote it: `public_key` is the neighbor that passed it on. So whoever is in the network can
+switch: let it be a lamp, not a door.
 """
 
 PIN = 5
@@ -30,9 +31,10 @@ async def run(node):
     pin = output()
 
     def on_message(data, public_key):
-        if data in commands:
-            level = commands.index(data)
+        command, mark, number = data.partition(b" #")
+        if command in commands:
+            level = commands.index(command)
             pin(level)
-            node.publish(f"{name} is {STATES[level]}".encode())
+            node.publish(f"{name} is {STATES[level]}".encode() + mark + number)
 
     node.on_message = on_message
