@@ -38,6 +38,7 @@ def status(node) -> dict:
         "uptime": node.log.uptime.seconds(),
         "unixTime": node.net.unix_time(),
         "clock": clock.status(),
+        "ntp": settings.ntp,
         "bindAddress": node.bind_address,
         "listening": node.net.listener is not None,
         "ip": node.net.ip,

@@ -173,6 +173,25 @@ def couple(
         yield Couple(node, board)
 
 
+def command(both: Couple, *options: str) -> str:
+    return f"shimlet board pair {both.board.device} --api {both.node.url} {' '.join(options)}"
+
+
+def pair(both: Couple, *options: str) -> dict[str, Any]:
+    """What the command answers as JSON, after it succeeded."""
+    done = run_shell(command(both, "--json", *options))
+    assert done.returncode == 0, done
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def listed(both: Couple) -> tuple[list[Any], list[Any]]:
+    """Both lists: keys and addresses."""
+    lists = both.api.peers(), both.ask("peers")["peers"]
+    of_host, of_board = ([(p["publicKey"], p["address"]) for p in each] for each in lists)
+    return of_host, of_board
+
+
 def found(both: Couple, cause: str) -> Finding:
     """The doctor's finding, once the link is down: this row, and no other."""
     eventually(lambda: not both.linked(), "the link stays up")

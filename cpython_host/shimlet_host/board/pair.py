@@ -7,6 +7,7 @@ run; doing it twice changes nothing. Called by: cli/pair.py. Errors are HostErro
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -26,17 +27,19 @@ from shimlet_host.doctor.gather import (
 )
 from shimlet_host.model import HostError
 
-from .line import BoardLine, wait_for_node
+from .line import Answer, BoardLine, wait_for_node
 from .talk import CHANGE_S, granted
 
 LINK_S = 20.0  # one dial after a failed one comes within the reconnect interval, 5 s
 PROOF_S = 10.0
-NTP_S = 6.0  # for a board to ask a time server
+NTP_S = 12.0  # for a board to ask the time servers one after the other, 2 s each
+MOST_SERVERS = 4  # that a board takes
 POLL_S = 0.1
 TOLERATED_S = 2.0  # a clock that is off by less is right: the line tells whole seconds
 IDENTITY_S = 120.0  # for a board to find a key on one side of ours, and to restart
 RAREST = 200  # one of so many keys on the wanted side is still found by a slow board
 BOARD, HOST = "board", "host"
+DEFAULT_BIND = "0.0.0.0:14666"
 
 Say = Callable[[str], None]
 Choose = Callable[[str, Sequence[str]], str]
@@ -171,8 +174,11 @@ class _Pairing:
         dialler = BOARD if evidence.dialler is self.board else HOST
         host_address = self._address(self.host, self.board, self.wishes.host_address)
         board_address = self._address(self.board, self.host, self.wishes.board_address)
-        self._set_clock(parse_address(host_address)[0])
+        if self.board.clock_is_set:  # and may be wrong: mended before the first dial
+            self._set_clock(host_address)
         self._introduce(dialler, host_address, board_address)
+        if not self.board.clock_is_set:  # nobody dials before; a time server is a known peer's
+            self._set_clock(host_address)
         paired = Paired(
             self._await_link(),
             self.board.public_key,
@@ -204,33 +210,39 @@ class _Pairing:
 
     # The clock
 
-    def _set_clock(self, host_ip: str) -> None:
+    def _set_clock(self, host_address: str) -> None:
         """A board whose clock is not set, or was set by nobody who knows, gets the time."""
         board, host = self.board, self.host
         if board.clock_ahead_s is not None and host.clock_ahead_s is not None:
             off_s = abs(board.clock_ahead_s - host.clock_ahead_s)
             if off_s <= TOLERATED_S or board.clock_source in ("ntp", "desktop"):
                 return
-        if host.clock_is_set and not self._set_by_time_server(host_ip):
+        if not host.clock_is_set:
+            return
+        if not self._set_by_time_server(parse_address(host_address)[0]):
             unix_time = round(time.time() + (host.clock_ahead_s or 0))
             self._tell({"cmd": "time", "unixTime": unix_time})
             self.say("The board's clock is set, over the serial line.")
 
     def _set_by_time_server(self, host_ip: str) -> bool:
-        """Have the board ask the full node for the time, now and later, if that answers."""
+        """Have the board ask the full node for the time, too, if that answers questions."""
         server = self.api.info().get("timeServer")
         if not isinstance(server, dict):
             return False
         address = format_address(host_ip, parse_address(str(server.get("address")))[1])
-        self._tell({"cmd": "clock", "ntp": [address]})
-        deadline = time.monotonic() + NTP_S
-        while time.monotonic() < deadline:
-            if self._status().get("unixTime"):
-                self.say(f"The board's clock is set by the full node, {address}, from now on.")
-                return True
-            time.sleep(POLL_S)
+        known = [each for each in self._status().get("ntp") or () if each != address]
+        self._tell({"cmd": "clock", "ntp": [*known[: MOST_SERVERS - 1], address]})
+        if _within(NTP_S, self._has_the_time):
+            self.say(
+                f"The board asks the full node for the time now, {address}, and its clock is set."
+            )
+            return True
         self.say(f"The full node's time server does not answer the board at {address} over UDP.")
         return False
+
+    def _has_the_time(self) -> bool:
+        clock = self._status().get("clock")
+        return isinstance(clock, dict) and clock.get("source") in ("ntp", "desktop")
 
     # Introducing them
 
@@ -250,13 +262,13 @@ class _Pairing:
         for step in steps:
             step()
 
-    def _tell(self, request: dict[str, object]) -> dict[str, object]:
+    def _tell(self, request: dict[str, object]) -> Answer:
         answer = self.line.try_ask(request, CHANGE_S)
         if answer is None:
             raise self.line.silence(CHANGE_S)
         return granted(answer)
 
-    def _status(self) -> dict[str, object]:
+    def _status(self) -> Answer:
         return granted(self.line.ask({"cmd": "status"}))
 
     # The link
@@ -319,15 +331,16 @@ def _within(duration_s: float, condition: Callable[[], bool]) -> bool:
 
 def _with_port(wish: str, of: Side) -> str:
     """An address as the user gave it, with the port of that side if it has none."""
+    port = parse_address(of.bind or DEFAULT_BIND)[1]
     try:
-        host, port = parse_address(wish)
+        address = format_address(str(ipaddress.ip_address(wish.strip("[]"))), port)
+    except ValueError:
+        address = wish if ":" in wish else f"{wish}:{port}"
+    try:
+        parse_address(address)
     except ValueError as error:
-        own_port = parse_address(of.bind or "0.0.0.0:14666")[1]
-        try:
-            host, port = parse_address(format_address(wish.strip("[]"), own_port))
-        except ValueError:
-            raise PairError(f"{wish} is no address: {error}.") from None
-    return format_address(host, port)
+        raise PairError(f"{wish} is no address: {error}.") from None
+    return address
 
 
 def _no_address(of: Side, asker: Side) -> str:
@@ -340,7 +353,7 @@ def _no_address(of: Side, asker: Side) -> str:
         )
     if of.port:
         return "The board does not tell its address: name it by --board-address IP:PORT."
-    port = parse_address(of.bind or "0.0.0.0:14666")[1]
+    port = parse_address(of.bind or DEFAULT_BIND)[1]
     return (
         f"The full node listens on {of.bind} alone, where {asker.name} cannot reach it: start it"
         f" by `shimlet run --set gossip.bindAddress=0.0.0.0:{port}`."

@@ -98,7 +98,10 @@ def _show(paired: Paired, as_json: bool) -> None:
         show_json(asdict(paired))
     elif paired.linked:
         typer.echo(f"They are linked: {paired.who}")
-        for arrived, way in ((paired.to_board, "to the board"), (paired.to_host, "to the node")):
+        for arrived, way in (
+            (paired.to_board, "to the board"),
+            (paired.to_host, "to the full node"),
+        ):
             typer.echo(f"A message {way} {'arrived' if arrived else 'did not arrive'}.")
     elif paired.finding is not None:
         _print_finding(paired.finding, paired.who)

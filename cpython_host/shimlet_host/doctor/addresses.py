@@ -17,8 +17,8 @@ def addresses_for(of: Side, asker: Side) -> list[str]:
     shared = [address for address in every if asker.shares_network(address)]
     if shared:
         return shared
-    reachable = [address for address in every if not _is_loopback(address)]
-    return sorted(reachable, key=_is_ipv6)
+    named = [address for address in every if address in of.addresses or not _is_loopback(address)]
+    return sorted(named, key=_is_ipv6)
 
 
 def best_address(of: Side, asker: Side) -> str:

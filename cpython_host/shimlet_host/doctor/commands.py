@@ -78,4 +78,5 @@ def _pair(evidence: Evidence) -> str:
 
 def _curl(at: Side, method: str, body: object) -> str:
     url = (at.url or DEFAULT_URL) + PEERS
-    return f"curl -sS -X {method} {shlex.quote(url)} -d {shlex.quote(json.dumps(body))}"
+    data = shlex.quote(json.dumps(body))
+    return f"curl -sS --fail-with-body -X {method} {shlex.quote(url)} -d {data}"
