@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -36,10 +37,22 @@ def find_micropython(named: str | None) -> str:
     return path
 
 
+class Pins:
+    """Writes a line for each change of a pin: the second, its name and its level."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", buffering=1)
+
+    def __call__(self, pin: str, level: int) -> None:
+        """A pin has this level now."""
+        self._file.write(f"{time.monotonic():.3f} {pin} {level}\n")
+
+
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="emulator", description="Run a virtual board.")
     parser.add_argument("--image", type=Path, required=True, help="its flash; made when missing")
     parser.add_argument("--heap", default=BOARD_HEAP, help="its heap (default: %(default)s)")
+    parser.add_argument("--pins", type=Path, help="a file that gets each change of a pin")
     parser.add_argument("--link", type=Path, help="a stable name for its serial device")
     parser.add_argument("--clock", default="", help="unset, or off by so many seconds, as +3600")
     parser.add_argument("--micropython", help="the interpreter (default: $MICROPYTHON)")
@@ -66,6 +79,8 @@ def main(argv: list[str] | None = None) -> int:
         image = open_image(options.image, micropython)
         path = str(options.image.resolve())
         settings = Settings(micropython, options.heap, path, image, _clock(options.clock))
+        if options.pins is not None:
+            settings.on_pin = Pins(options.pins)
         _run(settings, options.link)
     except (BoardError, ImageError, OSError) as error:
         print(error, file=sys.stderr)

@@ -9,7 +9,14 @@ from __future__ import annotations
 import select
 import time
 
-from .interpreter import HARD_RESET, PWRON_RESET, SOFT_RESET, Interpreter, Settings
+from .interpreter import (
+    HARD_RESET,
+    PWRON_RESET,
+    SOFT_RESET,
+    WDT_RESET,
+    Interpreter,
+    Settings,
+)
 from .serial_port import SerialPort
 
 TICK_S = 0.02  # how late a client may be noticed
@@ -35,7 +42,8 @@ class Board:
         """Pump until an exception (a signal's SystemExit) ends it."""
         while True:
             self._wait()
-            if not self.interpreter.read_control() or self.interpreter.wants_reset:
+            alive = self.interpreter.read_control()
+            if not alive or self.interpreter.wants_reset or self.interpreter.starved:
                 self._restart()  # before any input: that of a dying interpreter would be lost
             self.port.look()
             self._to_board()
@@ -80,29 +88,33 @@ class Board:
     def _restart(self) -> None:
         """The interpreter ended or asked for a reset: do what a board would do."""
         old = self.interpreter
+        starved = old.starved
         code = old.end()
         while not self.port.full and (data := old.read()):
             self.port.write(data)
         old.close()
-        if old.wants_reset or code < 0:
-            self._hard_reset(-code, crashed=not old.wants_reset)
+        if starved or old.wants_reset:
+            self._hard_reset(WDT_RESET if starved else HARD_RESET)
+        elif code < 0:
+            text = f"\r\nMicroPython ended with signal {-code}.\r\n"
+            self.port.write(text.encode())
+            time.sleep(CRASH_PAUSE_S)
+            self._hard_reset(HARD_RESET)
         else:
-            self._soft_reset()
+            self._soft_reset(old.fed_until)
 
-    def _soft_reset(self) -> None:
-        """The raw REPL comes back without main.py, as tools expect; else main.py runs."""
+    def _soft_reset(self, fed_until: float) -> None:
+        """The raw REPL comes back without main.py, as tools expect; else main.py runs. A watchdog
+        goes on.
+        """
         self.port.write(b"MPY: soft reboot\r\n")
-        self.interpreter = Interpreter(self.settings, SOFT_RESET, with_main=not self.raw)
+        self.interpreter = Interpreter(self.settings, SOFT_RESET, not self.raw, fed_until)
         if self.raw:
             self.interpreter.pending += ENTER_RAW
 
-    def _hard_reset(self, signal_number: int, crashed: bool) -> None:
-        if crashed:
-            text = f"\r\nMicroPython ended with signal {signal_number}.\r\n"
-            self.port.write(text.encode())
-            time.sleep(CRASH_PAUSE_S)
+    def _hard_reset(self, cause: int) -> None:
         self.raw = False
-        self.interpreter = Interpreter(self.settings, HARD_RESET, with_main=True)
+        self.interpreter = Interpreter(self.settings, cause, with_main=True)
 
     def _wait_for_first_start(self) -> None:
         """Tell a wrong interpreter from a board: the first start must come to boot.py."""

@@ -10,11 +10,14 @@ import ctypes
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .image import ON_BOARD
@@ -24,10 +27,10 @@ TERMINAL_LIMIT = 1024  # bytes given to the terminal ahead of the reader: beyond
 CHUNK = 4096
 INTERRUPT = b"\x03"
 
-READY = b"+"
-RESET = b"R"
+# Words of the control pipe: it runs, it wants a reset, its watchdog's time in ms, a pin's level.
+WORD = re.compile(rb"(\+)|(R)|W(\d+);|P(\w+)=(\d);")
 
-PWRON_RESET, HARD_RESET, SOFT_RESET = 1, 2, 5
+PWRON_RESET, HARD_RESET, WDT_RESET, SOFT_RESET = 1, 2, 3, 5
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -41,14 +44,22 @@ class Settings:
     image: str
     image_descriptor: int  # handed down: the image stays locked while an interpreter lives
     clock: str = ""  # "unset", or by how many seconds it is off; "" is right
+    on_pin: Callable[[str, int], None] = lambda _pin, _level: None
 
 
 class Interpreter:
-    """A running MicroPython. `ready` tells whether it listens yet, `wants_reset` what it asked."""
+    """A running MicroPython. `ready` tells whether it listens yet, `wants_reset` what it asked,
+    `fed_until` when its watchdog resets it; 0.0: never.
+    """
 
-    def __init__(self, settings: Settings, cause: int, with_main: bool) -> None:
+    def __init__(
+        self, settings: Settings, cause: int, with_main: bool, fed_until: float = 0.0
+    ) -> None:
         self.ready = False
         self.wants_reset = False
+        self.fed_until = fed_until
+        self._settings = settings
+        self._news = b""
         self.pending = bytearray()
         self.terminal, self._slave = _terminal()
         self.control, control_end = os.pipe()
@@ -91,13 +102,33 @@ class Interpreter:
             news = os.read(self.control, CHUNK)
         except BlockingIOError:
             return True
-        self.ready = self.ready or READY in news
-        self.wants_reset = self.wants_reset or RESET in news
+        self._news += news
+        at = 0
+        for word in WORD.finditer(self._news):
+            self._hear(*word.groups())
+            at = word.end()
+        self._news = self._news[at:]
         return bool(news)
+
+    def _hear(
+        self, ready: bytes, reset: bytes, watchdog_ms: bytes, pin: bytes, level: bytes
+    ) -> None:
+        """One word of the control pipe; the others are None."""
+        self.ready = self.ready or bool(ready)
+        self.wants_reset = self.wants_reset or bool(reset)
+        if watchdog_ms:
+            self.fed_until = time.monotonic() + int(watchdog_ms) / 1000
+        if pin:
+            self._settings.on_pin(pin.decode(), int(level))
+
+    @property
+    def starved(self) -> bool:
+        """Whether its watchdog was not fed in time."""
+        return 0 < self.fed_until < time.monotonic()
 
     def end(self) -> int:
         """Kill it if it still runs and free everything; returns subprocess' return code."""
-        if self.wants_reset or self.process.poll() is None:
+        if self.wants_reset or self.starved or self.process.poll() is None:
             self.process.kill()
         return self.process.wait()
 

@@ -31,8 +31,11 @@ class VirtualBoard:
         link: Path | str | None = None,
         micropython: str | None = None,
         clock: str = "",
+        pins: Path | None = None,
     ) -> None:
-        """`clock`: "unset", or by how many seconds it is off, as "+3600"."""
+        """`clock`: "unset", or by how many seconds it is off, as "+3600". `pins`: a file that gets
+        a line for each change of a pin: the second, its name and its level.
+        """
         self.device = ""
         self._process: subprocess.Popen[str] | None = None
         self._command = [sys.executable, "-m", "shimlet_host.board.emulator"]
@@ -40,6 +43,7 @@ class VirtualBoard:
         self._command += [f"--clock={clock}"]
         self._command += ["--link", str(link)] if link is not None else []
         self._command += ["--micropython", micropython] if micropython is not None else []
+        self._command += ["--pins", str(pins)] if pins is not None else []
 
     def __enter__(self) -> VirtualBoard:
         self.start()
