@@ -8,6 +8,7 @@ skipped.
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -36,6 +37,18 @@ import shimlet_crypto
 print(shimlet_board.NAME, shimlet_crypto.backend)
 print(str(hexlify(shimlet_crypto.public_key(bytes(range(32)))[:4]), "ascii"))  # of PyNaCl
 """
+IMPORT_ALL = """
+imported = 0
+for name in {}:
+    try:
+        __import__(name)
+        imported += 1
+    except Exception as error:
+        print(name + ":" + repr(error))
+print(imported)
+"""
+CORE_AND_CRYPTO = 30  # modules, at least
+LACKING = re.compile(r"shimlet.*no module named '(asyncio|time|socket|select|network)'")
 
 
 def write(folder: Path, name: str, text: str = "") -> Path:
@@ -125,6 +138,20 @@ def test_a_whole_firmware_needs_no_file_to_sign_and_says_which_board_it_is() -> 
     heard = io.BytesIO()
     run(SIGN, {}, heard, whole(M3))
     assert heard.getvalue().decode().split() == ["qemu_mps2", "viper", "03a107bf"]
+
+
+def test_every_frozen_module_imports_or_lacks_only_what_this_machine_lacks() -> None:
+    skip_without(whole(M3), M3)
+    frozen = whole(M3).parent / "frozen"
+    names = [
+        ".".join(path.relative_to(frozen).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted(frozen.glob("shimlet*/**/*.py"))
+    ]
+    heard = io.BytesIO()
+    run(IMPORT_ALL.format(names), {}, heard, whole(M3))
+    *problems, imported = heard.getvalue().decode().splitlines()
+    assert [line for line in problems if not LACKING.match(line)] == []
+    assert int(imported) == len(names) - len(problems) >= CORE_AND_CRYPTO
 
 
 def test_a_firmware_without_our_code_has_none_of_it(board: BoardSpec) -> None:
