@@ -136,8 +136,8 @@ micropython: setup ## Boards: put MicroPython itself, IMAGE=, on BOARD= at PORT=
 sim: setup ## Boards: start a virtual board, whose line is build/sim/board.tty (NAME= for more than one)
 	@exec .venv/bin/python -m shimlet_host.foreground shimlet_host board sim $(NAME)
 
-pair: setup ## Boards: make the board at PORT= and the full node known to each other, and see them link (API=, OPTIONS=)
-	@$(SHIMLET) board pair $(call given,PORT) $(if $(API),--api "$(API)") $(OPTIONS)
+pair: setup ## Boards: make the board at PORT= and the full node known to each other, and see them link (ARGS='--dial-from host')
+	@$(SHIMLET) board pair $(call given,PORT) $(ARGS)
 
 shell: setup ## Boards: a Python prompt on the board at PORT=; it stops and starts the node
 	@$(SHIMLET) board shell $(call given,PORT)
