@@ -17,10 +17,12 @@ import pytest
 from host.processes import NodeProcess, eventually, running
 from shimlet.identity import decode_key
 from shimlet_host.board.deploy import deploy, deploy_node
-from shimlet_host.board.emulator.virtual_board import VirtualBoard
+from shimlet_host.board.emulator.virtual_board import BoardStartError, VirtualBoard
 from shimlet_host.board.line import ask, wait_for_node
+from shimlet_host.cli import app
 from shimlet_host.config.seeds import format_seed
 from shimlet_host.identity import HostIdentity
+from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +184,23 @@ def test_wrong_times_and_servers_are_refused_with_a_sentence(
         answer = ask(board.device, {"cmd": "clock", "ntp": ["a", "[::1]:1123"]})
         assert answer == {"ntp": ["a:123", "[::1]:1123"]}
         assert ask(board.device, {"cmd": "clock", "ntp": []}) == {"ntp": []}
+
+
+def test_commands_say_what_is_wrong_before_they_ask_a_board(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    invoke = CliRunner().invoke
+    for arguments in (["ntp", "/dev/nowhere"], ["ntp", "/dev/nowhere", "a", "--off"]):
+        told = invoke(app, ["board", *arguments])
+        assert told.exit_code == 2 and "Name one server at least" in told.output
+    for arguments in (["ntp", "/dev/nowhere", "--off"], ["time", "/dev/nowhere"]):
+        told = invoke(app, ["board", *arguments])
+        assert told.exit_code == 1 and "There is no device /dev/nowhere." in told.output
+    monkeypatch.setattr(time, "time", lambda: 86_400.0)
+    told = invoke(app, ["board", "time", "/dev/nowhere"])
+    assert told.exit_code == 1 and "The clock of this machine is not set" in told.output
+
+
+def test_a_virtual_board_with_a_clock_that_cannot_be_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BoardStartError, match="--clock soon: write unset, or a number"):
+        VirtualBoard(tmp_path / "flash.img", clock="soon").start()
