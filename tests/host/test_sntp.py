@@ -153,6 +153,7 @@ def test_the_limit_keeps_the_newest_sources_only() -> None:
         limit.allows("regular", number / 1000)
         assert len(limit) <= MAX_SOURCES
     assert not limit.allows("regular", number / 1000), "forgotten among strangers"
+    assert [limit.allows("new", 0.0) for _ in range(BURST + 1)] == [True] * BURST + [False]
 
 
 def test_an_address_that_cannot_be_had_is_named() -> None:
