@@ -22,7 +22,8 @@ BITS = 13
 MASK = (1 << BITS) - 1
 ROUND = 1 << BITS - 1
 FOLD = 608  # 2 ** 260 mod P
-SCRATCH = 35 * 80  # where in words, in bytes, four registers are for multiplying
+SCRATCH = 19 * 80  # where in words, in bytes, four registers are for multiplying
+BITS_AT = 440  # and where the bits are that select
 
 HEAD = '''"""Arithmetic mod 2**255 - 19, unrolled by firmware/generator: see the rolled one."""
 
@@ -32,7 +33,7 @@ FORM = "viper"
 
 
 @micropython.viper
-def run(x: int, y: int, words: ptr32, script: ptr8, programs: ptr8, comb: ptr32, bits: ptr8):
+def run(x: int, y: int, words: ptr32, script: ptr8, programs: ptr8, comb: ptr32):
 '''
 
 
@@ -153,12 +154,14 @@ def multiply(out: Source) -> None:
 
 
 def carry(out: Source) -> None:
-    """d = 2 * a + b, carried along."""
-    out(f"x = {ROUND}", "n = 0")
-    with out.block("while n < 20:"):
-        out("y = a[n]", "x = y + y + b[n] + x", f"d[n] = (x & {MASK}) - {ROUND}")
-        out(f"x = (x >> {BITS}) + {ROUND}", "n += 1")
-    out(f"y = x - {ROUND}", "o0 = d[0]", "o1 = d[1]", "o2 = d[2]")
+    """d = 2 * a + b, carried along, four limbs at a time."""
+    out(f"x = {ROUND}", "n = 5")
+    with out.block("while n:"):
+        for k in range(4):
+            out(f"y = a[{k}]", f"x = y + y + b[{k}] + x", f"d[{k}] = (x & {MASK}) - {ROUND}")
+            out(f"x = (x >> {BITS}) + {ROUND}")
+        out(*(f"{pointer} = ptr32(int({pointer}) + 16)" for pointer in "abd"), "n -= 1")
+    out("d = ptr32(int(d) - 80)", f"y = x - {ROUND}", "o0 = d[0]", "o1 = d[1]", "o2 = d[2]")
     lowest(out)
 
 
@@ -186,37 +189,35 @@ def store_entry(out: Source) -> None:
         out("h[n] = a[n]", "n += 1")
 
 
-def pick(out: Source) -> None:
-    """Entry arg >> 1 of the comb is what to unpack; negative if arg is odd."""
-    out("packed = ptr16(int(comb) + (arg >> 1) * 96)", "flip = 0 - (arg & 1)")
-
-
 def select(out: Source) -> None:
-    """Like pick, for the entry that the secret bits at arg name: all 16 are read and masked."""
-    out("x = 0", "n = 0", "y = arg")
-    with out.block("while n < 4:"):
-        out("x = x | (((int(bits[y >> 3]) >> (y & 7)) & 1) << n)", "y += 51", "n += 1")
-    out("flip = ((int(bits[y >> 3]) >> (y & 7)) & 1) - 1", "n = x ^ (flip & 15)")
+    """Find the entry that the bits from arg on name; secret ones read and mask all 16."""
+    out(f"h8 = ptr8(int(words) + {BITS_AT})", "x = 0", "n = 0", "y = arg")
+    with out.block("while n < 5:"):
+        out("x = x | (((h8[y >> 3] >> (y & 7)) & 1) << n)", "y += 51", "n += 1")
+    out("flip = (x >> 4) - 1", "n = (x ^ flip) & 15")
     out("a = comb")
-    with out.block("if arg >= 17:"):
+    with out.block("if arg > 17:"):
         out("a = ptr32(int(comb) + 1536)")
-    with out.block("if arg >= 34:"):
+    with out.block("if arg > 34:"):
         out("a = ptr32(int(comb) + 3072)")
-    out("packed = ptr16(int(d))", "y = 0")
-    with out.block("while y < 24:"):
-        out("d[y] = 0", "y += 1")
-    out("op = 0")
-    with out.block("while op < 16:"):
-        out("x = ((op ^ n) - 1) >> 31", "y = ((op + 1 ^ n) - 1) >> 31")
-        out("d = ptr32(int(packed))", "times = 3")
-        with out.block("while times:"):
-            out(*(f"d[{k}] = (a[{k}] & x) | (a[{k + 24}] & y) | d[{k}]" for k in range(8)))
-            out("a = ptr32(int(a) + 32)", "d = ptr32(int(d) + 32)", "times -= 1")
-        out("a = ptr32(int(a) + 96)", "op += 2")
+    with out.block("if kind:"):
+        out("packed = ptr16(int(a) + n * 96)")
+    with out.block("else:"):
+        out("packed = ptr16(int(d))", "y = 0")
+        with out.block("while y < 24:"):
+            out("d[y] = 0", "y += 1")
+        out("op = 0")
+        with out.block("while op < 16:"):
+            out("x = ((op ^ n) - 1) >> 31", "y = ((op + 1 ^ n) - 1) >> 31")
+            out("d = ptr32(int(packed))", "times = 3")
+            with out.block("while times:"):
+                out(*(f"d[{k}] = (a[{k}] & x) | (a[{k + 24}] & y) | d[{k}]" for k in range(8)))
+                out("a = ptr32(int(a) + 32)", "d = ptr32(int(d) + 32)", "times -= 1")
+            out("a = ptr32(int(a) + 96)", "op += 2")
 
 
 def unpack(out: Source) -> None:
-    """What pick or select left as three elements; the opposite point if `flip` is -1."""
+    """What select found as three elements; the opposite point if `flip` is -1."""
     out("n = 0")
     with out.block("while n < 20:"):
         out("x = n * 13", "h = ptr16(int(packed) + (x >> 4) * 2)", "x = x & 15")
@@ -234,9 +235,8 @@ REST: list[tuple[int, Callable[[Source], None]]] = [
     (5, carry),
     (6, load_entry),
     (7, store_entry),
-    (8, pick),
-    (9, select),
-    (10, unpack),
+    (8, select),
+    (9, unpack),
 ]
 
 
@@ -245,11 +245,13 @@ def module() -> str:
     out = Source(1)
     out("flip = 0", "packed = ptr16(int(comb))")
     with out.block("while True:"):
-        out("arg = int(script[0])")
+        out("arg = script[0]", "script = ptr8(int(script) + 1)")
         with out.block("if arg == 255:"):
             out("return")
-        out("step = ptr8(int(programs) + (arg << 2))", "arg = int(script[1])")
-        out("script = ptr8(int(script) + 2)")
+        out("kind = arg >> 6", "arg = arg & 63", "n = kind")
+        with out.block("if n == 3:"):
+            out("n = arg + 3")
+        out("step = ptr8(int(programs) + (programs[n] << 2))")
         with out.block("while True:"):
             out("op = int(step[0])")
             with out.block("if op == 0:"):

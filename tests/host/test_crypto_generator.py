@@ -20,7 +20,8 @@ PATH = "shimlet_crypto/viper/field.py"
 P = 2**255 - 19
 UNIT = 4096
 BASE = 1 << 16  # where `words` lies in the pretended memory
-PROGRAM, SCRIPT, TABLE, BITS = 1 << 12, 1 << 13, 1 << 14, 1 << 15
+BITS = BASE + 440
+PROGRAM, SCRIPT, TABLE = 1 << 12, 1 << 13, 1 << 14
 
 
 class Memory:
@@ -28,10 +29,11 @@ class Memory:
 
     def __init__(self) -> None:
         self.bytes = bytearray(1 << 17)
+        self.trace: list[int] = []
 
     def pointer(self, size: int) -> type:
         """The class of pointers to numbers of `size` bytes."""
-        memory = self.bytes
+        memory, trace = self.bytes, self.trace
 
         class Pointer:
             def __init__(self, address: object) -> None:
@@ -43,6 +45,7 @@ class Memory:
             def __getitem__(self, index: int) -> int:
                 at = self.address + index * size
                 assert at % size == 0
+                trace.append(at)
                 return int.from_bytes(memory[at : at + size], "little", signed=size == 4)
 
             def __setitem__(self, index: int, value: int) -> None:
@@ -90,13 +93,14 @@ class Machine:
     def get(self, register: int) -> list[int]:
         return [self.pointers["ptr32"](BASE)[20 * register + i] for i in range(20)]
 
-    def run(self, program: bytes, argument: int = 0, bits: bytes = b"") -> None:
+    def run(self, program: bytes, step: int = 0, bits: bytes = b"") -> None:
+        """Run one step; the program is that of every kind of steps."""
         held = self.memory.bytes
-        held[PROGRAM : PROGRAM + len(program) + 4] = program + bytes(4)
-        held[SCRIPT : SCRIPT + 3] = bytes((0, argument, 255))
+        held[PROGRAM : PROGRAM + len(program) + 8] = b"\1\1\1\1" + program + bytes(4)
+        held[SCRIPT : SCRIPT + 2] = bytes((step, 255))
         held[BITS : BITS + len(bits)] = bits
         ptr8, ptr32 = self.pointers["ptr8"], self.pointers["ptr32"]
-        self._run(0, 0, ptr32(BASE), ptr8(SCRIPT), ptr8(PROGRAM), ptr32(TABLE), ptr8(BITS))
+        self._run(0, 0, ptr32(BASE), ptr8(SCRIPT), ptr8(PROGRAM), ptr32(TABLE))
 
 
 @pytest.fixture
@@ -168,18 +172,34 @@ def test_sums_differences_and_carrying_are_right(machine: Machine) -> None:
             assert carried(machine.get(5))
 
 
-def test_selecting_reads_the_entry_that_the_bits_name(machine: Machine) -> None:
+@pytest.mark.parametrize("kind", [0, 64])
+def test_selecting_finds_the_entry_that_the_bits_name(machine: Machine, kind: int) -> None:
     chance = random.Random(4)
-    for column in (0, 16, 17, 33, 34, 50):
+    for column in (1, 17, 18, 34, 35, 51):
         bits = chance.randbytes(32)
         number = int.from_bytes(bits, "little")
         teeth = sum((number >> column + 51 * i & 1) << i for i in range(5))
-        entry = column // 17 * 16 + (teeth & 15 if teeth & 16 else teeth ^ 15)
+        entry = (column - 1) // 17 * 16 + (teeth & 15 if teeth & 16 else teeth ^ 15)
         parts = [COMB[at : at + 32] for at in range(96 * entry, 96 * entry + 96, 32)]
         x, y, z = (int.from_bytes(part, "little") for part in parts)
-        machine.run(b"\x09\5\0\0\x0a\1\0\0", column, bits)
+        machine.run(b"\x08\x08\0\0\x09\1\0\0", kind + column, bits)
         expected = [x, y, z] if teeth & 16 else [y, x, -z]
         assert [number_of(machine.get(i)) for i in (1, 2, 3)] == expected
+
+
+def test_secret_bits_change_neither_the_steps_nor_the_memory_that_is_read(
+    machine: Machine,
+) -> None:
+    traces = []
+    for bits in (bytes(32), b"\xff" * 32, random.Random(5).randbytes(32)):
+        machine.memory.trace.clear()
+        machine.run(b"\x08\x08\0\0\x09\1\0\0", 20, bits)
+        traces.append(list(machine.memory.trace))
+    assert traces[0] == traces[1] == traces[2]
+    assert len(traces[0]) > 16 * 24
+    machine.memory.trace.clear()
+    machine.run(b"\x08\x08\0\0\x09\1\0\0", 84, b"\xff" * 32)
+    assert len(machine.memory.trace) < len(traces[0]) // 2  # public ones are not all read
 
 
 def test_beyond_the_bound_of_the_units_products_are_wrong(machine: Machine) -> None:

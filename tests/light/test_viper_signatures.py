@@ -11,9 +11,12 @@ if backend == "bigint":
 
 import micropython
 from shimlet_crypto.viper import ed25519 as viper
+from shimlet_crypto.viper import scalar
+from shimlet_crypto.viper.sha512 import WORK
 
 SEED = bytes(range(32))
 MESSAGE = bytes(range(64))
+KEYS = 3280  # where in WORK the keys of the last signers are
 
 
 def row(number):
@@ -21,6 +24,12 @@ def row(number):
     seed = bytes([number]) * 32
     key = public_key(seed)
     return seed, key, sign(seed, MESSAGE, key)
+
+
+def is_known(key):
+    """Whether the key is among those remembered."""
+    at = scalar.find(0, KEYS, key, WORK)
+    return at >= 0 and at != viper._given[7]
 
 
 def derive(packet):
@@ -65,7 +74,7 @@ def test_a_remembered_key_accepts_and_refuses_what_a_new_one_does():
     for _ in range(3):
         for _, key, signature in rows + rows[::-1]:
             assert verify(key, MESSAGE, signature)
-            assert viper.row_of(key, 0, 255, viper._keys, 4) >= 0
+            assert is_known(key)
             assert verify(key, MESSAGE, signature)
             assert not verify(key, MESSAGE + b"\0", signature)
             assert not verify(key, MESSAGE, sign(bytes(32), MESSAGE, key))
@@ -74,7 +83,7 @@ def test_a_remembered_key_accepts_and_refuses_what_a_new_one_does():
 def test_only_keys_of_good_signatures_are_remembered():
     _, key, signature = row(77)
     assert not verify(key, b"something else", signature)
-    assert viper.row_of(key, 0, 255, viper._keys, 4) < 0
+    assert not is_known(key)
 
 
 def test_a_key_of_which_one_bit_differs_is_another_key():
@@ -90,3 +99,30 @@ def test_what_fills_the_memory_at_first_is_no_key():
     signature = bytes([1]) + bytes(63)
     for odd in (b"\xff" * 32, bytes(32), b"\xff" * 31 + b"\x7f"):
         assert not verify(odd, MESSAGE, signature)
+
+
+def test_the_last_four_signers_are_remembered_and_no_more():
+    rows = [row(number) for number in range(100, 106)]
+    for _, key, signature in rows:
+        assert verify(key, MESSAGE, signature)
+    assert [is_known(key) for _, key, _ in rows] == [False, False, True, True, True, True]
+
+
+def test_refused_signatures_push_no_key_out():
+    _, key, signature = row(110)
+    assert verify(key, MESSAGE, signature)
+    for number in range(111, 117):
+        _, other, _ = row(number)
+        assert not verify(other, MESSAGE, signature)
+        assert is_known(key) and not is_known(other)
+    assert verify(key, MESSAGE, signature)
+
+
+def test_a_key_that_was_pushed_out_is_met_anew():
+    rows = [row(number) for number in range(120, 126)]
+    for _ in range(3):
+        for _, key, signature in rows:
+            wrong = signature[:40] + bytes([signature[40] ^ 1]) + signature[41:]
+            assert not verify(key, MESSAGE, wrong)
+            assert verify(key, MESSAGE, signature)
+            assert not verify(key, MESSAGE, wrong)

@@ -9,7 +9,7 @@ is the processor: ESP32, RP2040 and the Cortex-M3 multiply in constant time; whe
 (a Cortex-M0 with the slow multiplier does), or has a data cache in front of its RAM, signing may
 be timed. Verifying takes as long as its public numbers want.
 
-Secrets stay in the buffers of this module until the next call. One thread at a time.
+Secrets stay in memory until the next call. One thread at a time.
 
 Verifying wants s * B - h * A - R to be the neutral point. It multiplies this by an odd v with
 u = +-v * h mod 8 * L, u and v half as long as h: so half of the doublings go. The order of all
@@ -18,36 +18,24 @@ points divides 8 * L and v is odd, so the product is neutral if, and only if, th
 
 from micropython import const
 
-from .curve import (
-    base_multiple,
-    combine,
-    compress_into,
-    decompress,
-    is_neutral,
-    keep_multiples,
-    recall,
-    x_into,
-)
-from .scalar import (
-    comb_bits,
-    finish,
-    halve,
-    is_below,
-    load,
-    multiply_add,
-    reduce,
-    row_of,
-    store,
-)
-from .sha512 import Sha512
+from .curve import base_multiple, combine, compress_into, decompress, keep_multiples
+from .scalar import find, halve, is_below, load, multiply_add, reduce, store
+from .sha512 import RUNNING, WORK, copy
 
 # Numbers of 32 bytes, the lowest first.
 _L = (
     b"\xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14"
     b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10"
 )
-_P = b"\xed" + b"\xff" * 30 + b"\x7f"
-# The y of the 8 points whose order divides 8.
+_EIGHT_L = (
+    b"\x68\x9f\xae\xe7\xd2\x18\x93\xc0\xb2\xe6\xbc\x17\xf5\xce\xf7\xa6"
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80"
+)
+_P = (
+    b"\xed\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
+)
+# The y of the 8 points whose order divides 8. The first one serves as 0, too.
 _SMALL = (
     b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
     b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -60,47 +48,42 @@ _SMALL = (
     b"\xec\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
     b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
 )
-# Places of limbs in `_words`: 40 each but for the last two. The upper 20 of the nonce are 0.
-_NONCE = const(0)
-_HASH = const(40)
-_ZERO = const(60)
-_R = const(80)
-_PRODUCT = const(120)
-_SCALAR = const(160)
-_words = bytearray(210 * 4)  # 180 are for numbers, all for the script of `combine`
-_limits = bytearray(41 * 4)
-_digest = bytearray(64)
-# The keys of the last signers and the x of their opposite points. No key is all ones.
-_KNOWN = const(4)
-_keys = bytearray(b"\xff" * 32 * _KNOWN)
-_xs = bytearray(32 * _KNOWN)
-_x = bytearray(32)
-_next = bytearray(1)
-# Buffer, start and length of the message, buffer of the signature. Not arguments all the way: a
-# function with more than about ten variables would have them on the heap.
-_message = [None, 0, 0, None]
-_bits = bytearray(32)
-_r = bytearray(32)
-_hash = Sha512()
-
-
-def _prepare() -> None:
-    """The limbs of L, (L - 2**252) * 2**8 and L - 2**252, as `reduce` wants them."""
-    load(_L, 0, 32, _limits, 0, 20)
-    load(b"\0" + _L[:16], 0, 17, _limits, 20, 11)
-    load(_L, 0, 16, _limits, 31, 10)
-
-
-_prepare()
-del _prepare  # its memory is free again
+# L - 2**252, ten limbs of 13 bits in two bytes each.
+_LOW = b"\xed\x13\xae\x07\x97\x06\xc6\x04\x81\x05\x6b\x0e\xde\x0b\xd4\x1b\xf9\x1e\xa6\x00"
+# Where in WORK, in bytes: 32 bytes each of R, S, the key; a digest; the bits for the comb.
+_R = const(0)
+_S = const(32)
+_KEY = const(64)
+_DIGEST = const(96)
+_BITS = const(440)
+# Limbs, when registers are free and the table not: for `halve`, the hash the second of four;
+# S; a product.
+_HALVES = const(480)
+_HASH = const(560)
+_FACTOR = const(800)
+_PRODUCT = const(880)
+_X = const(480)
+_Y = const(560)
+# Limbs, when the table is free: the secret scalar, the nonce, the challenge.
+_SCALAR = const(2000)
+_NONCE = const(2080)
+_CHALLENGE = const(2240)
+# Of the last signers and the one at hand: five keys, and 160 bytes further the x of their
+# opposite points.
+_KEYS = const(3280)
+_END = const(3440)
+# Public key and where in it, the message's buffer, start and length, signature and where in it;
+# last, the row of the one at hand. Not arguments all the way: a function with more than about
+# ten variables would have them on the heap.
+_given = [None, 0, None, 0, 0, None, 0, _KEYS]
 
 
 def public_key_into(seed, out, at: int) -> None:
     """Write the 32-byte public key of a 32-byte seed to out[at:at + 32]."""
     _expand(seed)
-    load(_digest, 0, 32, _words, _PRODUCT, 40)
-    _reduce(_PRODUCT)
-    _base_multiple(_PRODUCT)
+    load(_DIGEST, 32, WORK, WORK, _NONCE)
+    load(0, 32, _SMALL, WORK, _NONCE + 80)
+    _base_multiple(_NONCE)
     compress_into(out, at)
 
 
@@ -109,31 +92,34 @@ def sign_into(seed, public_key, buf, start: int, length: int, out, at: int) -> N
 
     `public_key` must be the one of `seed`: a signature made with another one gives the seed away.
     """
-    _take(buf, start, length)
-    _sign(seed, public_key)
+    _given[0] = public_key
+    _given[1] = 0
+    _given[2] = buf
+    _given[3] = start
+    _given[4] = length
+    _given[5] = WORK
+    _given[6] = _R
+    _sign(seed)
     _respond(out, at)
 
 
-def _sign(seed, public_key) -> None:
-    """R, the challenge and the secrets for S."""
+def _sign(seed) -> None:
     _expand(seed)
-    load(_digest, 0, 32, _words, _SCALAR, 20)
-    _hash.reset()
-    _hash.update(_digest, 32, 32)
+    load(_DIGEST, 32, WORK, WORK, _SCALAR)
+    RUNNING.reset()
+    RUNNING.update(WORK, _DIGEST + 32, 32)
     _finish_hash(_NONCE)
     _base_multiple(_NONCE)
-    compress_into(_r, 0)  # apart from `out`, which may be the buffer of the message
-    _challenge(_r, 0, public_key, 0)
-    _message[0] = None
+    compress_into(WORK, _R)
+    _challenge(_CHALLENGE)
+    multiply_add(_CHALLENGE, _SCALAR, WORK, _NONCE, -1)
+    reduce(_NONCE, 0, WORK, _LOW, 0)
+    store(_NONCE, 0, WORK, WORK, _S)
 
 
 def _respond(out, at: int) -> None:
-    """Write R and S."""
-    multiply_add(0, 0, _words, _PRODUCT, _HASH, _SCALAR, _NONCE)
-    _reduce(_PRODUCT)
-    store(_words, _PRODUCT, out, at + 32)
-    load(_r, 0, 32, _words, _PRODUCT, 20)
-    store(_words, _PRODUCT, out, at)
+    _forget()
+    copy(out, WORK, at, _R, 64)  # last, for `out` may be the buffer of the message
 
 
 def verify_in(
@@ -144,132 +130,123 @@ def verify_in(
     The rules are those of libsodium: S below L, key and R not of small order, key reduced and on
     the curve, and R equal to the result byte for byte.
     """
-    _take(buf, start, length)
-    _message[3] = signature
-    return _verify(key, key_at, signature_at)
+    _given[0] = key
+    _given[1] = key_at
+    _given[2] = buf
+    _given[3] = start
+    _given[4] = length
+    _given[5] = signature
+    _given[6] = signature_at
+    return _verify()
 
 
-def _verify(key, key_at: int, signature_at: int) -> bool:
-    """The same for what was taken, which is let go."""
-    answer = _is_right(key, key_at, _message[3], signature_at)
-    _message[0] = _message[3] = None
+def _verify() -> bool:
+    answer = _is_right()
+    _forget()
     return answer
 
 
-def _is_right(key, key_at: int, r, r_at: int) -> bool:
-    if not _has_s(r, r_at + 32):
+def _forget() -> None:
+    _given[0] = _given[2] = _given[5] = None
+
+
+def _is_right() -> bool:
+    """The same for what was given; the key of a good signature is remembered."""
+    copy(WORK, _given[5], _R, _given[6], 64)
+    copy(WORK, _given[0], _KEY, _given[1], 32)
+    if not is_below(31, _S, WORK, _L):
         return False
-    row = _take_key(key, key_at)
-    if row < -1 or not _take_r(r, r_at):
+    row = _take_key()
+    if row < 0 or not _is_good(_R) or not decompress(_R):
         return False
-    _challenge(r, r_at, key, key_at)
+    keep_multiples(1)
+    _challenge(_HASH)
     if not _is_balanced():
         return False
-    if row < 0:
-        _remember(key, key_at)
+    if row == _given[7]:
+        copy(WORK, _given[0], row, _given[1], 32)
+        _given[7] = row + 32 if row + 32 < _END else _KEYS
     return True
 
 
-def _has_s(buf, at: int) -> bool:
-    """Take S, if it is below L."""
-    load(buf, at, 32, _words, _SCALAR, 20)
-    return is_below(buf, at, 255, _L)
+def _take_key() -> int:
+    """Make the key's opposite point 0 of `combine`; answer its row, or -1: it is bad.
 
-
-def _take_key(key, at: int) -> int:
-    """Make the key's opposite point 0 of `combine`; answer where it is known, -1 new, -2 bad."""
-    if not _is_good(key, at):
-        return -2
-    row = row_of(key, at, 255, _keys, _KNOWN)
-    if row >= 0:
-        recall(_xs, 32 * row, key, at)
-    elif decompress(key, at):
-        x_into(_x, 0)
+    The row of the one at hand may hold a key that is no longer, or not yet, known.
+    """
+    if not _is_good(_KEY):
+        return -1
+    row = find(_KEY, _KEYS, WORK, WORK)
+    if row >= 0 and row != _given[7]:
+        load(row + 160, 32, WORK, WORK, _X)
+        WORK[_KEY + 31] &= 127
+        load(_KEY, 32, WORK, WORK, _Y)
     else:
-        return -2
+        row = _given[7]
+        if not decompress(_KEY):
+            return -1
+        store(_X, 0, WORK, WORK, row + 160)
     keep_multiples(0)
     return row
 
 
-def _take_r(buf, at: int) -> bool:
-    """Make the opposite of R point 1 of `combine`; False if R is bad."""
-    if not _is_good(buf, at) or not decompress(buf, at):
-        return False
-    keep_multiples(1)
-    return True
+def _is_good(at: int) -> bool:
+    """Whether y is below P and not that of a point of small order."""
+    top = WORK[at + 31]
+    WORK[at + 31] = top & 127
+    good = is_below(31, at, WORK, _P) and find(at, 0, WORK, _SMALL) < 0
+    WORK[at + 31] = top
+    return good
 
 
 def _is_balanced() -> bool:
     """Whether S * B - h * A - R is the neutral point: see above."""
-    found = halve(0, 0, _words, _HASH, _R, _NONCE, _limits)
-    second = 20 if found & 2 else 0
-    multiply_add(0, 0, _words, _PRODUCT, second, _SCALAR, _ZERO)
-    _reduce(_PRODUCT)
+    load(0, 32, _EIGHT_L, WORK, _HALVES)
+    found = halve(0, 0, WORK, _HALVES)
+    u = _HALVES + 40 * (found & 2)
+    load(_S, 32, WORK, WORK, _FACTOR)
+    multiply_add(u + 160, _FACTOR, WORK, _PRODUCT, 0)
     _signs_of(_PRODUCT)
-    combine(_words, _R + second, second, found & 1, _bits)
-    return is_neutral()
-
-
-def _take(buf, start: int, length: int) -> None:
-    """Remember which message it is."""
-    _message[0] = buf
-    _message[1] = start
-    _message[2] = length
-
-
-def _is_good(buf, at: int) -> bool:
-    """Whether y is below P and not that of a point of small order."""
-    return is_below(buf, at, 127, _P) and row_of(buf, at, 127, _SMALL, 5) < 0
-
-
-def _remember(key, at: int) -> None:
-    """Keep the key of a good signature and its x in place of the oldest ones."""
-    row = _next[0]
-    _next[0] = (row + 32) % (32 * _KNOWN)
-    for i in range(32):
-        _keys[row + i] = key[at + i]
-        _xs[row + i] = _x[i]
+    return combine(u, found & 1)
 
 
 def _expand(seed) -> None:
-    """The secret scalar and the 32-byte prefix of a seed, to `_digest`."""
-    _hash.reset()
-    _hash.update(seed, 0, 32)
-    _hash.digest_into(_digest, 0)
-    _digest[0] &= 248
-    _digest[31] = _digest[31] & 63 | 64
+    """The secret scalar and the 32-byte prefix of a seed, to `_DIGEST`."""
+    RUNNING.reset()
+    RUNNING.update(seed, 0, 32)
+    RUNNING.digest_into(WORK, _DIGEST)
+    WORK[_DIGEST] &= 248
+    WORK[_DIGEST + 31] = WORK[_DIGEST + 31] & 63 | 64
 
 
-def _challenge(r, r_at: int, key, key_at: int) -> None:
-    """SHA-512 of R, the key and the message, mod L, to `_HASH`."""
-    _hash.reset()
-    _hash.update(r, r_at, 32)
-    _hash.update(key, key_at, 32)
-    _finish_hash(_HASH)
+def _challenge(at: int) -> None:
+    """SHA-512 of R, the key and the message, mod L, as limbs."""
+    RUNNING.reset()
+    RUNNING.update(_given[5], _given[6], 32)
+    RUNNING.update(_given[0], _given[1], 32)
+    _finish_hash(at)
 
 
 def _finish_hash(at: int) -> None:
-    """Hash the message, too, and put the digest mod L at 40 limbs; the upper 20 are 0 then."""
-    _hash.update(_message[0], _message[1], _message[2])
-    _hash.digest_into(_digest, 0)
-    load(_digest, 0, 64, _words, at, 40)
-    _reduce(at)
-
-
-def _reduce(at: int) -> None:
-    """The 40 limbs there, mod L."""
-    reduce(0, 0, _words, at, _limits)
-    finish(_words, at, _limits)
+    """Hash the message, too; 40 limbs there become the digest mod L, the upper 20 of them 0."""
+    RUNNING.update(_given[2], _given[3], _given[4])
+    RUNNING.digest_into(WORK, _DIGEST)
+    load(_DIGEST, 64, WORK, WORK, at)
+    reduce(at, 0, WORK, _LOW, 0)
 
 
 def _signs_of(at: int) -> None:
-    """The number there, below L, as signs for the comb, to `_bits`."""
-    comb_bits(_words, at, _limits, at + 20)
-    store(_words, at + 20, _bits, 0)
-    load(_L, 0, 0, _words, at + 20, 20)  # to 0
+    """The 40 limbs there, mod L, as bits for the comb.
+
+    The sum of the comb goes from 2**0 to 2**254, bit i + 1 being set where 2**i is not taken
+    away. So it is odd, and twice the sum of what is added is the number plus 2**255 - 1.
+    """
+    reduce(at, 0, WORK, _LOW, 1)
+    store(at, 0, WORK, WORK, _BITS)
+    WORK[_BITS + 31] |= 128
 
 
 def _base_multiple(at: int) -> None:
-    """The point becomes the multiple of B by the number there, below L."""
+    """The point becomes the multiple of B by the number there."""
     _signs_of(at)
-    base_multiple(_bits)
+    base_multiple()

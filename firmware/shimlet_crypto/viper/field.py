@@ -8,8 +8,10 @@ units add. A product sums up 20 products of limbs, so the units of two factors, 
 6.3 at most: 20 * 2**24 * 6.3 and what folding adds stay below 2**31. Each program in `curve` says
 how it keeps to that. The top folds in as 2**260 = 608 mod P.
 
-`script` is pairs of bytes: the number of the instruction in `programs` at which to start (255
-ends) and an argument. An instruction is four bytes, operation and up to three registers:
+`script` is bytes, each a step: the upper two bits say which kind, the lower six are an argument.
+255 ends the script. `programs` begins with a table of where programs start: byte 0 to 2 for kind
+0 to 2, and for kind 3, which has no argument, byte 3 + number. It counts instructions, of four
+bytes each, operation and up to three registers:
 
     0                end of the program
     1 d a b          d = a * b
@@ -20,10 +22,10 @@ ends) and an argument. An instruction is four bytes, operation and up to three r
     6 d a            d to d + 3 = entry argument >> 1 of the table of four elements each at a;
                      the opposite point (first two swapped, third negated) if the argument is odd
     7 d a            entry `argument` of the table at d = a to a + 3; limbs have 16 bits there
-    8                pick entry argument >> 1 of `comb`, negative if the argument is odd
-    9 d              select by secrets: the entry that the bits argument + 51 * (0 to 4) of `bits`
-                     name; d and d + 1 are overwritten. In constant time
-    10 d             d to d + 2 = what was picked or selected, unpacked
+    8 d              find the entry of `comb` that the bits argument + 51 * (0 to 4) name, of the
+                     bits at byte 440 of `words`. Of kind 0 they are secret: d and d + 1 become
+                     the entry, in constant time
+    9 d              d to d + 2 = what was found, unpacked
 
 Compiled for a processor, the module that firmware/generator writes takes the place of this one.
 There all of it is one viper function; here each stays below 2 KB of machine code, which is what
@@ -38,14 +40,15 @@ _wide = bytearray(160)
 
 
 @micropython.native  # for the frame: of bytecode with so many variables it is on the heap
-def run(x, y, words, script, programs, comb, bits):  # noqa: C901 - a table of functions is slower
+def run(x, y, words, script, programs, comb):  # noqa: C901 - a table of functions is slower
     """Run a script; x and y, 0, are only there because the unrolled form needs two registers."""
     at = 0
     source = entry = flip = 0
     while script[at] != 255:
-        pc = script[at] * 4
-        arg = script[at + 1]
-        at += 2
+        kind = script[at] >> 6
+        arg = script[at] & 63
+        at += 1
+        pc = programs[kind if kind < 3 else 3 + arg] * 4
         while programs[pc]:
             op = programs[pc]
             d = programs[pc + 1] * 20
@@ -72,10 +75,12 @@ def run(x, y, words, script, programs, comb, bits):  # noqa: C901 - a table of f
             elif op == 7:
                 _keep(words, 2 * d + arg * 80, words, a)
             elif op == 8:
-                source, entry, flip = comb, (arg >> 1) * 48, -(arg & 1)
-            elif op == 9:
-                flip = _select(words, d, comb, bits, arg)
-                source, entry = words, d * 2
+                entry = _find(words, arg)
+                flip = (entry & 1) - 1
+                source, entry = comb, (entry >> 1) * 48
+                if not kind:
+                    _select(words, d, comb, arg, entry)
+                    source, entry = words, d * 2
             else:
                 _unpack(source, entry, words, d, flip)
 
@@ -201,31 +206,42 @@ def _keep(table: ptr16, d: int, words: ptr32, a: int):
 
 
 @micropython.viper
-def _select(words: ptr32, d: int, comb: ptr32, bits: ptr8, at: int) -> int:
-    """Copy one entry of the comb to d by reading all; answer -1 for a negative one, else 0."""
+def _find(bits: ptr8, at: int) -> int:
+    """Which of the 48 entries the bits from `at` on name, twice; plus 1 if it is not negative."""
+    bits = ptr8(int(bits) + 440)
     entry = 0
-    source = 0
-    if at >= 17:
-        source = 384
-    if at >= 34:
-        source = 768
+    third = 0
+    if at > 17:
+        third = 32
+    if at > 34:
+        third = 64
     i = 0
-    while i < 4:
+    while i < 5:
         entry = entry | (((int(bits[at >> 3]) >> (at & 7)) & 1) << i)
         at += 51
         i += 1
-    flip = ((int(bits[at >> 3]) >> (at & 7)) & 1) - 1
-    entry = entry ^ (flip & 15)
+    positive = entry >> 4
+    return (((entry ^ (positive - 1)) & 15) << 1) + third + positive
+
+
+@micropython.viper
+def _select(words: ptr32, d: int, comb: ptr32, at: int, wanted: int):
+    """Copy the entry of the comb at `wanted` half-words to d by reading all of its third."""
+    source = 0
+    if at > 17:
+        source = 384
+    if at > 34:
+        source = 768
+    wanted = wanted >> 1
     i = 0
     while i < 24:
         total = 0
-        k = 0
-        while k < 16:
-            total = total | (int(comb[source + k * 24 + i]) & (((k ^ entry) - 1) >> 31))
-            k += 1
+        k = source
+        while k < source + 384:
+            total = total | (int(comb[k + i]) & (((k ^ wanted) - 1) >> 31))
+            k += 24
         words[d + i] = total
         i += 1
-    return flip
 
 
 @micropython.viper

@@ -1,42 +1,50 @@
 """Numbers mod L, the order of the base point, and what multiplying points wants of them, in viper.
 
-In and out: limbs of 13 bits in 32-bit words inside `words`, at word offsets, and bytes in buffers.
-Called by `ed25519` and `curve`. `load`, `multiply_add`, `reduce`, `comb_bits`, `freeze`, `store`
-take the same steps for all numbers: they see secrets. The others are for public numbers only.
+In and out: limbs of 13 bits in 32-bit words inside `words`, at offsets in bytes, and bytes in
+buffers. Called by `ed25519` and `curve`. `load`, `multiply_add`, `reduce`, `freeze`, `store` take
+the same steps for all numbers: they see secrets. The others are for public numbers only.
+
+The first two arguments of a function lie in registers, so they become what it uses most; and a
+pointer that moves is cheaper than an index.
 """
 
 import micropython
 
 
 @micropython.viper
-def load(buf: ptr8, at: int, length: int, words: ptr32, d: int, limbs: int):
-    """`length` bytes from buf[at], lowest first, become `limbs` limbs."""
-    k = 0
-    while k < limbs:
-        bit = k * 13
-        i = bit >> 3
-        bit = bit & 7
-        limb = 0
-        if i < length:
-            limb = int(buf[at + i])
-        if i + 1 < length:
-            limb = limb | (int(buf[at + i + 1]) << 8)
-        if i + 2 < length:
-            limb = limb | (int(buf[at + i + 2]) << 16)
-        words[d + k] = (limb >> bit) & 8191
-        k += 1
+def load(at: int, length: int, source: ptr8, words: ptr32, d: int):
+    """`length` bytes, lowest first, become limbs at d: 20 for 32 bytes, 40 for 64."""
+    words = ptr32(int(words) + d)
+    left = length << 3
+    ready = 0
+    bits = 0
+    while left > 0:
+        while bits < 13:
+            if length:
+                ready = (source[at] << bits) | ready
+                at += 1
+                length -= 1
+            bits += 8
+        words[0] = ready & 8191
+        words = ptr32(int(words) + 4)
+        ready = ready >> 13
+        bits -= 13
+        left -= 13
 
 
 @micropython.viper
-def store(words: ptr32, a: int, out: ptr8, at: int):
-    """20 limbs, carried and not negative, become 32 bytes; what is above is left out."""
-    end = at + 32
+def store(ready: int, bits: int, words: ptr32, out: ptr8, at: int):
+    """20 limbs at `ready`, carried and not negative, become 32 bytes; what is above is left out.
+
+    `bits` is 0.
+    """
+    words = ptr32(int(words) + ready)
     ready = 0
-    bits = 0
+    end = at + 32
     while at < end:
         if bits < 8:
-            ready = ready | (int(words[a]) << bits)
-            a += 1
+            ready = (words[0] << bits) | ready
+            words = ptr32(int(words) + 4)
             bits += 13
         out[at] = ready
         ready = ready >> 8
@@ -45,284 +53,235 @@ def store(words: ptr32, a: int, out: ptr8, at: int):
 
 
 @micropython.viper
-def multiply_add(x: int, k: int, words: ptr32, d: int, a: int, b: int, c: int):
-    """40 limbs at d = a * b + c, not carried. x and k are any numbers: they will be registers."""
-    k = 0
-    while k < 40:
-        words[d + k] = 0
-        k += 1
-    k = 0
-    while k < 20:
-        words[d + k] = int(words[d + k]) + int(words[c + k])
-        x = int(words[a + k])
-        f = ptr32(int(words) + (b << 2))
-        w = ptr32(int(words) + ((d + k) << 2))
-        i = 0
-        while i < 4:
+def multiply_add(x: int, k: int, words: ptr32, d: int, keep: int):
+    """40 limbs at d = 20 at x times 20 at k, not carried; plus what was at d if `keep` is -1."""
+    p = ptr32(int(words) + x)
+    second = k
+    d += int(words)
+    w = ptr32(d)
+    k = 40
+    while k:
+        w[0] = w[0] & keep
+        w = ptr32(int(w) + 4)
+        k -= 1
+    rows = 20
+    while rows:
+        x = p[0]
+        w = ptr32(d)
+        f = ptr32(int(words) + second)
+        k = 5
+        while k:
             w[0] = f[0] * x + w[0]
             w[1] = f[1] * x + w[1]
             w[2] = f[2] * x + w[2]
             w[3] = f[3] * x + w[3]
-            w[4] = f[4] * x + w[4]
-            f = ptr32(int(f) + 20)
-            w = ptr32(int(w) + 20)
-            i += 1
-        k += 1
-
-
-@micropython.viper
-def reduce(x: int, k: int, words: ptr32, d: int, constants: ptr32):
-    """40 limbs at d, up to 2**520, become 20 that are below L.
-
-    `constants`: the limbs of L (20), of (L - 2**252) * 2**8 (11) and of L - 2**252 (10).
-    x and k: as for `multiply_add`.
-    """
-    top = 39
-    while top:
-        k = d
-        carry = 0
-        while k < d + top:
-            carry += int(words[k])
-            words[k] = carry & 8191
-            carry = carry >> 13
-            k += 1
-        words[k] = int(words[k]) + carry
-        k = 20
-        while k <= top:  # 2**260 = -(L - 2**252) * 2**8
-            x = 0 - int(words[d + k])
-            words[d + k] = 0
-            w = ptr32(int(words) + ((d + k - 20) << 2))
-            w[0] = constants[20] * x + w[0]
-            w[1] = constants[21] * x + w[1]
-            w[2] = constants[22] * x + w[2]
-            w[3] = constants[23] * x + w[3]
-            w[4] = constants[24] * x + w[4]
-            w[5] = constants[25] * x + w[5]
-            w[6] = constants[26] * x + w[6]
-            w[7] = constants[27] * x + w[7]
-            w[8] = constants[28] * x + w[8]
-            w[9] = constants[29] * x + w[9]
-            w[10] = constants[30] * x + w[10]
-            k += 1
-        if top == 39:
-            top = 30
-        elif top == 30:
-            top = 20
-        else:
-            top = 0
-
-
-@micropython.viper
-def finish(words: ptr32, d: int, constants: ptr32):
-    """The last step of reducing: from a little more than 2**260, or less than 0, to below L."""
-    carry = 0
-    k = 0
-    while k < 19:
-        carry += int(words[d + k])
-        words[d + k] = carry & 8191
-        carry = carry >> 13
-        k += 1
-    carry += int(words[d + 19])
-    words[d + 19] = carry & 31
-    x = 0 - (carry >> 5)
-    k = 0
-    while k < 10:
-        words[d + k] = int(constants[31 + k]) * x + int(words[d + k])
-        k += 1
-    x = -1
-    i = 0
-    while i < 3:  # minus L; plus L if that is below 0, twice
-        carry = 0
-        k = 0
-        while k < 20:
-            y = int(constants[k])
-            y = y & x if i else 0 - y
-            carry += int(words[d + k]) + y
-            words[d + k] = carry & 8191
-            carry = carry >> 13
-            k += 1
-        words[d + 19] = int(words[d + 19]) + (carry << 13)
-        x = carry >> 31
-        i += 1
-
-
-@micropython.viper
-def comb_bits(words: ptr32, a: int, constants: ptr32, d: int):
-    """20 limbs at d: bit i is set where number a, or a + L, is the sum of +2**i, not -2**i.
-
-    The sum goes from 2**0 to 2**254, so it is odd: an even a needs L added.
-    """
-    mask = (int(words[a]) & 1) - 1
-    carry = 0
-    k = 0
-    while k < 20:
-        carry += int(words[a + k]) + (int(constants[k]) & mask)
-        words[d + k] = carry & 8191
-        carry = carry >> 13
-        k += 1
-    k = 0
-    while k < 19:
-        words[d + k] = (int(words[d + k]) >> 1) | ((int(words[d + k + 1]) & 1) << 12)
-        k += 1
-    words[d + 19] = (int(words[d + 19]) >> 1) | 128
-
-
-@micropython.viper
-def freeze(words: ptr32, d: int) -> int:
-    """A field element becomes the one in 0 to P - 1, its limbs carried and not negative.
-
-    The answer is 0 only for zero.
-    """
-    i = 0
-    top = 0
-    while i < 3:
-        x = top
-        k = 0
-        while k < 19:
-            x += int(words[d + k])
-            words[d + k] = x & 8191
-            x = x >> 13
-            k += 1
-        x += int(words[d + 19])
-        words[d + 19] = x & 255
-        top = (x >> 8) * 19
-        i += 1
-    x = 19  # now below 2**255; from P on, adding 19 sets bit 255
-    k = 0
-    while k < 19:
-        x = (x + int(words[d + k])) >> 13
-        k += 1
-    x = ((x + int(words[d + 19])) >> 8) * 19
-    k = 0
-    union = 0
-    while k < 19:
-        x += int(words[d + k])
-        words[d + k] = x & 8191
-        union = union | (x & 8191)
-        x = x >> 13
-        k += 1
-    x = (x + int(words[d + 19])) & 255
-    words[d + 19] = x
-    return union | x
-
-
-@micropython.viper
-def is_below(buf: ptr8, at: int, mask: int, limit: ptr8) -> int:
-    """1 if the 32 bytes, lowest first and the last one masked, are a smaller number; else 0."""
-    i = 31
-    while i >= 0:
-        x = int(buf[at + i]) & mask
-        y = int(limit[i])
-        if x != y:
-            return int(x < y)
-        mask = 255
-        i -= 1
-    return 0
-
-
-@micropython.viper
-def row_of(buf: ptr8, at: int, mask: int, table: ptr8, rows: int) -> int:
-    """Which row of the table these 32 bytes are, the last one of them masked; else -1."""
-    while rows:
+            f = ptr32(int(f) + 16)
+            w = ptr32(int(w) + 16)
+            k -= 1
+        p = ptr32(int(p) + 4)
+        d += 4
         rows -= 1
-        i = 31
-        x = (int(buf[at + 31]) & mask) ^ int(table[rows * 32 + 31])
-        while i and x == 0:
-            i -= 1
-            x = int(buf[at + i]) ^ int(table[rows * 32 + i])
-        if x == 0:
-            return rows
+
+
+@micropython.viper
+def reduce(x: int, k: int, words: ptr32, c: ptr8, odd: int):
+    """40 limbs at x, up to 2**520, become 20 that are below L; k is any number.
+
+    With `odd`, 1, L is added to an even one. `c` is L - 2**252 as ten limbs of two bytes. A part
+    carries all limbs, and then takes what is above 2**252 of the upper ones, ten at most, times
+    `c` from those 20 limbs below. That leaves 2**252 + 2**152 at most, and -2**152 at least: L is
+    taken away from 2**252 on, and added below 0.
+    """
+    base = int(words) + x
+    high = 20
+    end = 0
+    while True:
+        w = ptr32(base)
+        k = high + 19
+        x = 0
+        while k:
+            x = w[0] + x
+            w[0] = x & 8191
+            x = x >> 13
+            w = ptr32(int(w) + 4)
+            k -= 1
+        w[0] = w[0] + x
+        if end == 4:
+            break
+        row = high
+        low = high - 9
+        if low < 0:
+            low = 0
+        while row >= low:
+            w = ptr32(base + (row << 2))
+            p = ptr32(int(w) + 76)
+            x = p[0] >> 5
+            if row < high:
+                x = (p[1] << 8 | x) & 8191
+                p[1] = 0
+            if end > 1:
+                x = p[0] >> 31
+            if end == 3:
+                x = ((w[0] & 1) - 1) & (0 - odd)
+            if high:
+                p[0] = p[0] & 31
+            else:
+                p[0] = p[0] - (x << 5)
+            x = 0 - x
+            k = 10
+            while k:
+                w[0] = (c[1] << 8 | c[0]) * x + w[0]
+                w = ptr32(int(w) + 4)
+                c = ptr8(int(c) + 2)
+                k -= 1
+            c = ptr8(int(c) - 20)
+            row -= 1
+        high = low
+        if high == 0:
+            end += 1
+
+
+@micropython.viper
+def freeze(x: int, k: int, words: ptr32) -> int:
+    """The field element at x becomes the one in 0 to P - 1, its limbs carried and not negative.
+
+    The answer is 0 only for zero. k is any number.
+    """
+    words = ptr32(int(words) + x)
+    x = 0
+    part = 0
+    union = 0
+    while part < 5:
+        # Three times what is above 2**255 comes down, times 19. Then 19 more show whether it is
+        # P or more; if not, they are taken away again.
+        if part == 3:
+            x = 19
+        if part == 4:
+            x -= 19
+        k = 19
+        union = 0
+        while k:
+            x = words[0] + x
+            words[0] = x & 8191
+            union = words[0] | union
+            x = x >> 13
+            words = ptr32(int(words) + 4)
+            k -= 1
+        x = words[0] + x
+        words[0] = x & 255
+        union = words[0] | union
+        x = (x >> 8) * 19
+        words = ptr32(int(words) - 76)
+        part += 1
+    return union
+
+
+@micropython.viper
+def is_below(i: int, at: int, buf: ptr8, limit: ptr8) -> int:
+    """1 if the 32 bytes at `at`, lowest first, are a smaller number than the limit; i is 31."""
+    buf = ptr8(int(buf) + at)
+    while i and buf[i] == limit[i]:
+        i -= 1
+    return int(buf[i] < limit[i])
+
+
+@micropython.viper
+def find(at: int, row: int, buf: ptr8, table: ptr8) -> int:
+    """Where in five rows of 32 bytes, from table[row] on, these 32 bytes are; else -1."""
+    end = row + 160
+    buf = ptr8(int(buf) + at)
+    while row < end:
+        at = 0
+        while at < 32 and buf[at] == table[row + at]:
+            at += 1
+        if at == 32:
+            return row
+        row += 32
     return -1
 
 
 @micropython.viper
-def halve(  # noqa: C901
-    carry: int, q: int, words: ptr32, h: int, r: int, t: int, constants: ptr32
-) -> int:
+def halve(carry: int, q: int, words: ptr32, old: int) -> int:  # noqa: C901
     """Find u and odd v, about 128 bits long, with u = v * h or u = -v * h mod 8 * L.
 
-    h is below L. r and t are 40 limbs each. The answer has bit 0 set if u = -v * h, and bit 1
-    tells where they are: u in the first or second 20 limbs at r, v likewise at t.
+    At `old`, 20 limbs each: 8 * L, h (which is below L), 0, and room. carry and q are any
+    numbers. Afterwards u is the first or the second of the four and v two further on: bit 0 of
+    the answer is set if u = -v * h, and bit 1 if u is the second.
 
     This is Euclid's algorithm, ended half-way: each remainder is a multiple t of h mod 8 * L, the
-    signs of those alternate. One in three t is even; then one step more is made. For carry and q
-    see `multiply_add`.
+    signs of those alternate. One in three t is even; then one step more is made.
     """
-    k = 0
-    carry = 0
-    while k < 20:
-        carry += int(constants[k]) << 3
-        words[r + k] = carry & 8191
-        carry = carry >> 13
-        words[r + 20 + k] = words[h + k]
-        words[t + k] = 0
-        words[t + 20 + k] = 0
-        k += 1
-    words[t + 20] = 1
-    old = 0
-    top = 19
-    new = 20
-    low = 19
-    odd = 0
+    old += int(words)
+    new = old + 80
+    a = ptr32(old + 240)
+    carry = 20
+    q = 1
+    while carry:
+        a[0] = q
+        q = 0
+        a = ptr32(int(a) + 4)
+        carry -= 1
+    top = 76
+    low = 76
+    odd = 2
     while True:
-        while low and words[r + new + low] == 0:
-            low -= 1
-        if (low < 9 or (low == 9 and int(words[r + new + 9]) < 2048)) and int(words[t + new]) & 1:
-            if new:
-                odd = odd | 2
+        b = ptr32(new)
+        while low and ptr32(new + low)[0] == 0:
+            low -= 4
+        if low <= 36 and b[9] < 2048 and b[40] & 1:
             return odd
-        # words[r + old] is more than words[r + new] here: subtract that as often as possible
+        # the old one is more than the new one here: subtract that as often as possible
         while True:
-            while top and words[r + old + top] == 0:
-                top -= 1
+            while top and ptr32(old + top)[0] == 0:
+                top -= 4
             shift = top - low
             if shift < 0:
                 break
-            x = int(words[r + old + top])
-            y = int(words[r + new + low])
+            a = ptr32(old + top - 4)
+            b = ptr32(new + low - 4)
+            q = a[1]
+            carry = b[1]
             if top:
-                x = (x << 13) | int(words[r + old + top - 1])
-            if shift:
-                shift -= 1
-            elif low:
-                y = (y << 13) | int(words[r + new + low - 1])
-            q = x
-            if top:
-                q = x // (y + 1)
-            elif y:
-                q = x // y
+                q = q << 13 | a[0]
+                if shift:
+                    shift -= 4
+                elif low:
+                    carry = carry << 13 | b[0]
+                carry += 1
+            if carry:
+                q = q // carry
             if q > 8191:
                 q = 8191
-            if q == 0:
+            if q == 0:  # nearly equal, or less
                 k = low
-                while k and words[r + old + k] == words[r + new + k]:
-                    k -= 1
-                if int(words[r + old + k]) < int(words[r + new + k]):
+                while k and ptr32(old + k)[0] == ptr32(new + k)[0]:
+                    k -= 4
+                if ptr32(old + k)[0] < ptr32(new + k)[0]:
                     break
                 q = 1
-            k = r
-            end = low + 1
             q = 0 - q
-            while True:  # r[old] -= q * r[new], and then t[old] += q * t[new]
-                a = ptr32(int(words) + ((k + old + shift) << 2))
-                b = ptr32(int(words) + ((k + new) << 2))
+            a = ptr32(old + shift)
+            b = ptr32(new)
+            k = low + 4
+            while True:  # old -= q * new, and then the same of t, with a plus
+                end = int(b) + k
                 carry = 0
-                while end:
+                while int(b) != end:
                     carry = b[0] * q + a[0] + carry
                     a[0] = carry & 8191
                     carry = carry >> 13
                     a = ptr32(int(a) + 4)
                     b = ptr32(int(b) + 4)
-                    end -= 1
                 while carry:
                     carry = a[0] + carry
                     a[0] = carry & 8191
                     carry = carry >> 13
                     a = ptr32(int(a) + 4)
-                if k == t:
+                if q > 0:
                     break
-                k = t
-                end = 20 - low - shift  # t is below 2**256 / r
+                a = ptr32(old + shift + 160)
+                b = ptr32(new + 160)
+                k = 80 - low - shift  # t is below 2**256 / r
                 q = 0 - q
         k = old
         old = new
@@ -330,71 +289,78 @@ def halve(  # noqa: C901
         k = top
         top = low
         low = k
-        odd = odd ^ 1
+        odd = odd ^ 3
 
 
 @micropython.viper
-def recode(words: ptr32, u: int, change: int, args: ptr8, at: int):
-    """For each bit position of the 20 limbs at u: 255, or which odd multiple to add there.
+def assemble(x: int, n: int, words: ptr32, u: int, v: int, flip: int):
+    """Write the script of 440 bytes to `words` that makes u * point 0 + v * point 1 + k * B.
 
-    The digits are 0, or odd from -7 to 7; four fifths are 0. An argument is as for operation 6 of
-    `field`: the number of the table entry (1, 3, 5 or 7 times the point) twice, plus 1 to
-    subtract; bits of `change` are turned over in it. There are 264 positions.
+    u, below 2**128, and v, below 2**256, are limbs at u and v, u negative if `flip` is 1; k are
+    the bits for the comb. See `curve` for the steps. x and n are any numbers.
+
+    The script begins at its end, with the lowest bits. A digit is 0, or odd from -7 to 7, and then
+    the next three are 0. Of each number, `state` says how many of those zeros are yet to come,
+    plus 4 for a carry.
     """
-    end = at + 264
-    limb = 0
+    u += int(words)
+    v += int(words)
+    x = 19
+    while x > 9 and ptr32(v)[x] == 0:
+        x -= 1
+    positions = 13 * (x + 1) + 1
+    if positions > 257:
+        positions = 257
+    other = 8
+    states = 0
     shift = 0
-    carry = 0
-    wait = 0
-    last = 19
-    while last and words[u + last] == 0:
-        last -= 1
-    while at < end:
-        arg = 255
-        if wait:
-            wait -= 1
-        elif limb <= last or carry:
-            x = 0
-            if limb < 20:
-                x = int(words[u + limb]) >> shift
-            if limb < 19:
-                x = x | (int(words[u + limb + 1]) << (13 - shift))
-            x = (x & 15) + carry
-            if x & 1:
-                carry = x >> 3
-                wait = 3
-                arg = x - 1
-                if carry:
-                    arg = 16 - x
-                arg = arg ^ change
-        args[at] = arg
-        at += 1
+    position = 0
+    out = ptr8(int(words) + 439)
+    out[0] = 255
+    start = out
+    while True:
+        if position < 17:
+            out = ptr8(int(out) - 3)
+            out[0] = position + 65
+            out[1] = position + 82
+            out[2] = position + 99
+            start = out
+        n = 2
+        while n:
+            n -= 1
+            state = states & 7
+            if state & 3:
+                state -= 1
+            else:
+                x = ptr32(u)[1] << 13 | ptr32(u)[0]
+                x = ((x >> shift) & 15) + (state >> 2)
+                if x & 1:
+                    state = (x >> 3 << 2) + 3
+                    if state > 3:
+                        x = 17 - x
+                    out = ptr8(int(out) - 1)
+                    out[0] = ((x - 1) ^ flip) + 128
+                    start = out
+            states = states >> 3 | state << 3
+            x = u
+            u = v
+            v = x
+            x = flip
+            flip = other
+            other = x
+        position += 1
+        if position == positions:
+            break
+        out = ptr8(int(out) - 1)
+        out[0] = 200
         shift += 1
         if shift == 13:
             shift = 0
-            limb += 1
-
-
-@micropython.viper
-def comb_arguments(bits: ptr8, args: ptr8, at: int):
-    """For each of the 51 columns: the entry of the comb twice, plus 1 to subtract."""
-    column = 0
-    while column < 51:
-        x = 0
-        k = column
-        i = 0
-        while i < 5:
-            x = x | (((int(bits[k >> 3]) >> (k & 7)) & 1) << i)
-            k += 51
-            i += 1
-        k = 0
-        if x < 16:
-            x = x ^ 15
-            k = 1
-        x = x & 15
-        if column >= 17:
-            x += 16
-        if column >= 34:
-            x += 16
-        args[at + column] = x << 1 | k
-        column += 1
+            u += 4
+            v += 4
+    x = int(start) - 1
+    out = ptr8(int(words))
+    while int(out) != x:  # nothing to do up to there
+        out[0] = 201
+        out = ptr8(int(out) + 1)
+    out[0] = 202

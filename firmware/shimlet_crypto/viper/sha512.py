@@ -6,12 +6,16 @@ Called through `shimlet_crypto.sha512`. Nothing here allocates but `Sha512()` an
 A 64-bit word is two 32-bit halves, the low one first. Adding x takes two lines, and the carry is
 what an unsigned comparison answers: lo = x_low + lo; hi = (x_low > lo) + hi + x_high. So no branch
 depends on data, but those short ones that the compiler makes of comparisons on armv6m and xtensa.
-All hashes share one working buffer, BLAKE2b too: no two threads at once.
 
-The working buffer is used from its end: the eight words of the state, and below them the 80 words
-of the message schedule, the first one highest. Each round needs the schedule's next word and has
-one new word of state, which takes its place; so the state moves down by one word a round, and no
-word is ever copied from one of its eight names to the next.
+WORK is the memory of all modules here, since only one of them works at a time: no two threads at
+once. In bytes, from 0: a script of points; registers (480, see `curve`) or numbers mod L; in
+their place, while hashing, the schedule and state (480) and what `RUNNING` holds (1184); the
+numbers 1 and d (1840); addends of points (2000); the keys of the last signers (3280).
+
+Of the 704 bytes for hashing, the end is used first: the eight words of the state, and below them
+the 80 words of the message schedule, the first one highest. Each round needs the schedule's next
+word and has one new word of state, which takes its place; so the state moves down by one word a
+round, and no word is ever copied from one of its eight names to the next.
 
 Why it is written like this: the compiler keeps the first two variables of a function in
 registers (so they are arguments, and called with 0), and an expression is cheap as long as each
@@ -71,17 +75,25 @@ _CONSTANTS = (
     b"\xb6\x42\x3e\xcb\xbe\xd4\xc5\x4c\x2a\x7e\x65\xfc\x9c\x29\x7f\x59"
     b"\xec\xfa\xd6\x3a\xab\x6f\xcb\x5f\x17\x58\x47\x4a\x8c\x19\x44\x6c"
 )
-WORK = bytearray(704)
+WORK = bytearray(3600)
 OUTSIDE = "the bytes named are not in the buffer"
 
 
-@micropython.viper
-def _is_aligned(table: ptr8) -> int:
-    return int(int(table) & 3 == 0)
+def aligned(table):
+    """The same bytes where words can be read: constants in flash may lie at any address.
+
+    x86 and ARM from armv7m on (1 and 5 to 8 in MicroPython's numbers) read words anywhere.
+    """
+    from sys import implementation
+
+    from uctypes import addressof
+
+    anywhere = (getattr(implementation, "_mpy", 0) >> 10 & 15) in (1, 5, 6, 7, 8)
+    return table if anywhere or addressof(table) & 3 == 0 else bytearray(table)
 
 
-# Constants in flash may lie at any address, and not every processor loads words from there.
-_TABLE = _CONSTANTS if _is_aligned(_CONSTANTS) else bytearray(_CONSTANTS)
+_TABLE = aligned(_CONSTANTS)
+del _CONSTANTS
 
 
 @micropython.viper
@@ -108,7 +120,7 @@ def copy(to: ptr8, source: ptr8, to_at: int, source_at: int, length: int):
 def _schedule(lo: uint, hi: uint, work: ptr32, source: ptr8, start: int):
     """Write the 80 words of the message schedule of the block source[start:start + 128]."""
     source = ptr8(int(source) + start)
-    w = ptr32(int(work) + 632)  # the place of the word that comes next
+    w = ptr32(int(work) + 1112)  # the place of the word that comes next
     n = 16
     while n:
         w[1] = ((source[0] << 8 | source[1]) << 8 | source[2]) << 8 | source[3]
@@ -142,6 +154,7 @@ def _schedule(lo: uint, hi: uint, work: ptr32, source: ptr8, start: int):
 @micropython.viper
 def _rounds(lo: uint, hi: uint, work: ptr32, table: ptr32, state: ptr32):
     """Run the 80 rounds on the schedule in `work`, and add what comes out to the state."""
+    work = ptr32(int(work) + 480)
     s = ptr32(int(work) + 640)
     n = 0
     while n < 16:
@@ -196,66 +209,59 @@ def _rounds(lo: uint, hi: uint, work: ptr32, table: ptr32, state: ptr32):
 
 
 @micropython.viper
-def _pad(block: ptr8, used: int, total: int):
-    """End the block by a bit 1 and zeros; `total`, if not 0, is the length of the message."""
+def _pad(held: ptr8, used: int, total: int):
+    """End the block by a bit 1 and zeros; `total`, if not below 0, is the length of all."""
+    held = ptr8(int(held) + 64)
     i = used
     while i < 128:
-        block[i] = 0
+        held[i] = 0
         i += 1
-    if total:
-        block[123] = total >> 29 & 7
-        block[124] = total >> 21
-        block[125] = total >> 13
-        block[126] = total >> 5
-        block[127] = total << 3
-    block[used] = 128
+    held[used] = 128
+    if total >= 0:
+        held[123] = total >> 29
+        held[124] = total >> 21
+        held[125] = total >> 13
+        held[126] = total >> 5
+        held[127] = total << 3
 
 
 @micropython.viper
-def _write(out: ptr8, at: int, state: ptr32):
-    """Write the 64 bytes of the state, high bytes first."""
+def _write(i: int, at: int, out: ptr8, state: ptr8):
+    """Write the 64 bytes of the state, high bytes first; i is 64."""
     out = ptr8(int(out) + at)
-    i = 0
-    while i < 16:
-        x = state[i ^ 1]
-        out[0] = x >> 24
-        out[1] = x >> 16
-        out[2] = x >> 8
-        out[3] = x
-        out = ptr8(int(out) + 4)
-        i += 1
+    while i:
+        i -= 1
+        out[i] = state[i ^ 7]
 
 
 class Sha512:
-    """A running hash: `update` as often as you like, then `digest_into` once."""
+    """A running hash: `update` as often as you like, then `digest_into` once.
 
-    def __init__(self):
-        self._state = bytearray(START)
-        self._block = bytearray(128)
-        self._used = 0
-        self._total = 0
+    Its state (64 bytes) and block (128) are in a buffer of its own or in one that is given.
+    """
+
+    def __init__(self, held=None):
+        self._held = bytearray(192) if held is None else held
+        self.reset()
 
     def reset(self) -> None:
         """Begin anew, with the same memory."""
-        copy(self._state, START, 0, 0, 64)
-        self._used = 0
+        copy(self._held, START, 0, 0, 64)
         self._total = 0
 
     def update(self, buf, start: int, length: int) -> None:
         """Add the bytes buf[start:start + length]; ValueError if the buffer has fewer."""
         if start < 0 or length < 0 or start + length > len(buf):
             raise ValueError(OUTSIDE)
-        self._total += length
         while length:
-            n = min(128 - self._used, length)
+            n = min(128 - (self._total & 127), length)
             if n == 128:
                 self._compress(buf, start)
             else:
-                copy(self._block, buf, self._used, start, n)
-                self._used += n
-                if self._used == 128:
-                    self._used = 0
-                    self._compress(self._block, 0)
+                copy(self._held, buf, 64 + (self._total & 127), start, n)
+                if (self._total + n) & 127 == 0:
+                    self._compress(self._held, 64)
+            self._total += n
             start += n
             length -= n
 
@@ -263,25 +269,24 @@ class Sha512:
         """Write the 64 bytes of the digest to out[at:at + 64]; the object is used up."""
         if at < 0 or at + 64 > len(out):
             raise ValueError(OUTSIDE)
-        used = self._used
-        total = self._total
-        block = self._block
+        used = self._total & 127
+        held = self._held
         if used < 112:
-            _pad(block, used, total)
+            _pad(held, used, self._total)
         else:  # no room left for the length: it needs a block of its own
-            _pad(block, used, 0)
-            self._compress(block, 0)
-            _pad(block, 0, total)
-            block[0] = 0
-        self._compress(block, 0)
-        _write(out, at, self._state)
+            _pad(held, used, -1)
+            self._compress(held, 64)
+            _pad(held, 0, self._total)
+            held[64] = 0
+        self._compress(held, 64)
+        _write(64, at, out, held)
 
     def _compress(self, source, start: int) -> None:
         _schedule(0, 0, WORK, source, start)
-        _rounds(0, 0, WORK, _TABLE, self._state)
+        _rounds(0, 0, WORK, _TABLE, self._held)
 
 
-RUNNING = Sha512()  # for `ed25519`, too, which needs one hash at a time
+RUNNING = Sha512(memoryview(WORK)[1184:1376])  # for `ed25519`, too: one hash at a time
 
 
 def sha512_into(buf, start: int, length: int, out, at: int) -> None:
