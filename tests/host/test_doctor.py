@@ -125,9 +125,12 @@ def test_a_stranger_at_another_address_is_no_swapped_key() -> None:
     assert shown(host={"peers": (Listing(OTHER, BOARD_AT),)}) == ["swapped-key"]
 
 
-def test_a_second_key_at_the_address_of_a_listed_peer_is_left_alone() -> None:
-    peers = (Listing(OTHER, BOARD_AT), Listing(SMALL, BOARD_AT))
-    assert shown(host={"peers": peers}) == []
+def test_a_second_key_at_the_address_of_a_listed_peer_matters_if_it_is_dialled() -> None:
+    waits = (Listing(OTHER, BOARD_AT), Listing(SMALL, BOARD_AT))
+    assert shown(host={"peers": waits}) == []
+    dials = (Listing(OTHER, HOST_AT), Listing(LARGE, HOST_AT))
+    assert shown(board={"peers": dials}) == ["swapped-key"]
+    assert shown(board={"peers": (Listing(OTHER, HOST_AT, "connected"), dials[1])}) == []
 
 
 def test_loopback_is_the_address_of_the_other_only_on_the_same_machine() -> None:
@@ -233,7 +236,7 @@ def test_a_caller_that_is_not_listed_is_to_be_listed_where_it_calls_from() -> No
     finding = diagnose(Evidence(replace(ALONE, peers=()), caller))
     assert finding.cause == "key-not-listed"
     words = shlex.split(finding.remedy)
-    assert words[:4] == ["curl", "-sS", "-X", "POST"]
+    assert words[:5] == ["curl", "-sS", "--fail-with-body", "-X", "POST"]
     assert words[-1] == f'[{{"publicKey": "{LARGE}", "address": "192.168.1.77:14666"}}]'
 
 

@@ -20,6 +20,8 @@ from shimlet.identity import base58_encode
 from shimlet_host.board import pair as pairing
 from shimlet_host.board.pair import PairError
 
+LARGEST = base58_encode(b"\xff" * 32)
+
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Couple]:
@@ -91,6 +93,16 @@ def test_without_a_link_it_says_who_must_dial_why_not_and_what_to_do(strangers: 
     assert "What to do:\n  curl " in done.stdout
     assert run_shell(done.stdout.splitlines()[-1]).returncode == 0
     strangers.await_link()
+
+
+def test_keys_that_either_had_before_at_its_address_are_forgotten(strangers: Couple) -> None:
+    strangers.host_knows(strangers.board_address, LARGEST)
+    strangers.board_knows(f"127.0.0.1:{strangers.host_port}", LARGEST)
+    done = run_shell(command(strangers))
+    assert done.returncode == 0, done
+    for side in ("The full node", "The board"):
+        assert f"{side} forgets {LARGEST}, which it listed at that address." in done.stdout
+    assert LARGEST not in str(listed(strangers))
 
 
 def test_a_full_list_of_the_board_is_said(strangers: Couple) -> None:

@@ -259,8 +259,21 @@ class _Pairing:
             self.say(f"The full node knows the board: {self.board.public_key} at {board_address}.")
 
         steps = (tell_host, tell_board) if dialler == BOARD else (tell_board, tell_host)
-        for step in steps:
+        for step in (self._forget_old_keys, *steps):
             step()
+
+    def _forget_old_keys(self) -> None:
+        """A key that is dialled at the other's address, and is not the other's, breaks the link
+        again and again.
+        """
+        old = self.host.wrong_listing(self.board)
+        if old is not None:
+            self.api.remove_peer(old.public_key)
+            self.say(f"The full node forgets {old.public_key}, which it listed at that address.")
+        old = self.board.wrong_listing(self.host)
+        if old is not None:
+            self._tell({"cmd": "peers-remove", "publicKey": old.public_key})
+            self.say(f"The board forgets {old.public_key}, which it listed at that address.")
 
     def _tell(self, request: dict[str, object]) -> Answer:
         answer = self.line.try_ask(request, CHANGE_S)

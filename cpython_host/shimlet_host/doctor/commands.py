@@ -32,19 +32,22 @@ def list_peer(at: Side, other: Side) -> str:
     return _curl(at, "POST", [{"publicKey": other.public_key, "address": address}])
 
 
+def unlist_key(at: Side, key: str) -> str:
+    """Make one side forget a key."""
+    if at.port:
+        return f"shimlet board peers remove {shlex.quote(at.port)} {key}"
+    return _curl(at, "DELETE", [{"publicKey": key}])
+
+
 def replace_peer(at: Side, other: Side, wrong_key: str) -> str:
     """Make one side list the other instead of a wrong key."""
-    if at.port:
-        remove = f"shimlet board peers remove {shlex.quote(at.port)} {wrong_key}"
-    else:
-        remove = _curl(at, "DELETE", [{"publicKey": wrong_key}])
-    return f"{remove} && {list_peer(at, other)}"
+    return f"{unlist_key(at, wrong_key)} && {list_peer(at, other)}"
 
 
 def replace_by_answering(at: Side, other: Side, address: str) -> str:
     """The same when the right key is known to the other side alone, who shows it as KEY."""
-    remove = _curl(at, "DELETE", [{"publicKey": other.public_key}])
-    return f"{remove} && {_curl(at, 'POST', [{'publicKey': 'KEY', 'address': address}])}"
+    add = _curl(at, "POST", [{"publicKey": "KEY", "address": address}])
+    return f"{unlist_key(at, other.public_key)} && {add}"
 
 
 def open_port(at: Side, port: int, evidence: Evidence) -> str:

@@ -64,10 +64,20 @@ class Side:
         return next((p for p in self.peers or () if p.public_key == other.public_key), None)
 
     def wrong_listing(self, other: Side) -> Listing | None:
-        """A key on the list that is not the other's, though the address is."""
-        if self.peers is None or self.listing(other) is not None:
-            return None
-        return next((p for p in self.peers if other.is_at(p.address)), None)
+        """A key on the list that is not the other's, though the address is.
+
+        Beside the right key it matters only if it is dialled: each such dial ends the good link,
+        as the other sees a newer connection of ours.
+        """
+        at_other = [p for p in self.peers or () if other.is_at(p.address)]
+        wrong = [p for p in at_other if p.public_key != other.public_key]
+        if self.listing(other) is not None:
+            wrong = [p for p in wrong if self.dials(p.public_key) and p.state != "connected"]
+        return wrong[0] if wrong else None
+
+    def dials(self, public_key: str) -> bool:
+        """Whether it is this side that dials, as its key is smaller."""
+        return decode_key(self.public_key) < decode_key(public_key)
 
     @property
     def own_addresses(self) -> list[str]:
@@ -130,8 +140,7 @@ class Evidence:
     @property
     def dialler(self) -> Side:
         """The side whose public key is smaller."""
-        smaller = decode_key(self.host.public_key) < decode_key(self.peer.public_key)
-        return self.host if smaller else self.peer
+        return self.host if self.host.dials(self.peer.public_key) else self.peer
 
     @property
     def waiter(self) -> Side:
