@@ -1,0 +1,85 @@
+"""Which IPs are ours, and learning the outer one from what verified peers say."""
+
+import random
+
+import pytest
+from autopeering_world import PARAMETERS, SERVICES
+from shimlet_host.autopeering import Autopeering
+from shimlet_host.autopeering.events import AddressLearnt
+from shimlet_host.autopeering.own_address import OwnAddress
+from shimlet_host.identity import HostIdentity
+
+
+def ours(interfaces=(), external=None):
+    """What a node with these interfaces thinks of itself, and the node's Local."""
+    core = Autopeering(HostIdentity(bytes(32)), bytes(32), PARAMETERS, SERVICES, random.Random(1))
+    return OwnAddress(core.local, interfaces, external), core.local
+
+
+def test_interfaces_and_the_configured_address_are_ours_and_nothing_else():
+    own, _ = ours(["10.0.0.5", "2001:db8::5"], "20.1.1.1")
+    for text in ("10.0.0.5", "::ffff:10.0.0.5", "2001:db8:0::5", "20.1.1.1"):
+        assert own.is_ours(text), text
+    for text in ("10.0.0.6", "20.1.1.2", "", "name", "0.0.0.0", "224.0.0.1"):
+        assert not own.is_ours(text), text
+
+
+def test_while_nothing_is_learnt_any_unicast_address_passes():
+    own, _ = ours()
+    assert own.is_ours("20.1.1.1")
+    for text in ("", "name", "0.0.0.0", "::", "224.0.0.1", "ff02::1"):
+        assert not own.is_ours(text), text
+
+
+def test_three_voters_of_different_subnets_teach_our_address():
+    own, local = ours(["10.0.0.5"])
+    own.vote("20.1.1.1", "30.1.1.1", 50)
+    own.vote("20.1.1.2", "30.1.1.1", 50)
+    own.vote("20.2.1.1", "30.1.1.1", 50)
+    assert own.is_ours("30.9.9.9")
+    own.vote("20.3.1.1", "::ffff:30.1.1.1", 50)
+    assert own.learnt == "30.1.1.1"
+    assert local.events == [AddressLearnt("30.1.1.1")]
+    assert own.is_ours("30.1.1.1")
+    assert own.is_ours("10.0.0.5")
+    assert not own.is_ours("30.9.9.9")
+
+
+def test_all_voters_suffice_if_fewer_than_three_peers_are_verified():
+    own, _ = ours()
+    own.vote("20.1.1.1", "30.1.1.1", 1)
+    assert own.learnt == "30.1.1.1"
+
+
+def test_a_liar_does_not_outvote_the_others():
+    own, _ = ours()
+    for number in range(1, 4):
+        own.vote(f"20.{number}.1.1", "30.1.1.1", 10)
+    for number in range(200):
+        own.vote(f"20.9.9.{number}", "66.6.6.6", 10)
+    assert own.learnt == "30.1.1.1"
+
+
+def test_a_new_address_is_learnt_when_most_voters_agree_on_it():
+    own, _ = ours()
+    for number in range(1, 6):
+        own.vote(f"20.{number}.1.1", "30.1.1.1", 10)
+    for number in range(1, 4):
+        own.vote(f"20.{number}.1.1", "30.2.2.2", 10)
+    assert own.learnt == "30.2.2.2"
+
+
+@pytest.mark.parametrize("dst_addr", ["", "name", "0.0.0.0", "224.0.0.1"])
+def test_nonsense_is_no_vote(dst_addr):
+    own, local = ours()
+    own.vote("20.1.1.1", dst_addr, 1)
+    assert own.learnt == ""
+    assert not local.events
+
+
+def test_a_configured_address_is_never_outvoted():
+    own, _ = ours(external="20.1.1.1")
+    for number in range(1, 6):
+        own.vote(f"20.{number}.1.1", "30.1.1.1", 10)
+    assert own.is_ours("20.1.1.1")
+    assert not own.is_ours("30.1.1.1")
