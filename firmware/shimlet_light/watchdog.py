@@ -20,10 +20,11 @@ try:
 except ImportError:  # flash writes it
     shimlet_board = None
 
-WINDOW_MS = 3000
+WINDOW_MS = getattr(shimlet_board, "WINDOW_MS", 3000)
 _SLICE_MS = const(200)  # one key alone in so long is a person; a cut request or noise is more
-_TIMEOUT_MS = const(8000)  # a Pico W takes at most 8,388; the longest that we compute is 3 s
-_FEED_MS = const(1000)
+# A Pico W takes at most 8,388.
+_TIMEOUT_MS = getattr(shimlet_board, "WATCHDOG_MS", 8000)
+_FEED_MS = _TIMEOUT_MS // 4
 
 # A Pico W cannot tell a watchdog's reset from machine.reset(), and shows it after each soft reset,
 # too. One register of its watchdog is for the user, and is lost only with the power.
@@ -67,7 +68,7 @@ def arm() -> None:
     if _timer is not None:
         _timer.deinit()
         _timer = None
-    _wdt = machine.WDT(timeout=getattr(shimlet_board, "WATCHDOG_MS", _TIMEOUT_MS))
+    _wdt = machine.WDT(timeout=_TIMEOUT_MS)
     _mark(_ARMED)
 
 
