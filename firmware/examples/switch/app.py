@@ -11,30 +11,23 @@ tell who wrote it: `public_key` is the neighbor that passed it on. So whoever is
 switch: let it be a lamp, not a door.
 """
 
+from machine import Pin
+
 PIN = 5
 STATES = ("off", "on")
-
-
-def output():
-    """What is called with 0 or 1: the pin; where there are none, as on a virtual board, print."""
-    try:
-        from machine import Pin
-    except ImportError:
-        return lambda level: print("The pin is", STATES[level])
-    return Pin(PIN, Pin.OUT, value=0)
 
 
 async def run(node):
     """Called by the node. It may end: on_message is called as long as the node runs."""
     name = node.status()["name"]
     commands = [f"{name} {state}".encode() for state in STATES]
-    pin = output()
+    pin = Pin(PIN, Pin.OUT, value=0)
 
     def on_message(data, public_key):
         command, mark, number = data.partition(b" #")
         if command in commands:
             level = commands.index(command)
-            pin(level)
+            pin.value(level)
             node.publish(f"{name} is {STATES[level]}".encode() + mark + number)
 
     node.on_message = on_message
