@@ -1,7 +1,7 @@
 """The light node: wires the core to the board and tells people what happens.
 
-In go Settings and an identity; run() is the node's life. User code in app.py gets the
-node: it may publish() messages and set on_message. Called by running.py.
+In go Settings and an identity; run() is the node's life. User code in app.py gets the node, of
+which it may use publish(), on_message, peers() and status(). Called by running.py.
 """
 
 import asyncio
@@ -104,7 +104,7 @@ class LightNode(News):
                 self.settings.note(f"known peer {base58_encode(public_key)} is ignored: {name}.")
         self.streams.reserve(min(len(self.manual.known_peers), _RESERVED_BUFFERS))
 
-    # For user code
+    # For app.py: these three and on_message are its whole API
 
     def publish(self, data: bytes) -> bytes:
         """Send 1 to MAX_MESSAGE bytes to all neighbors; the message id. ValueError: size."""
@@ -117,19 +117,14 @@ class LightNode(News):
         """The known peers: public key in base58, address, state, last error, counters."""
         return status.peers(self)["peers"]
 
-    def pending_peers(self) -> "list[dict]":
-        """Authenticated callers that nobody listed: public key in base58, source, attempts."""
-        return status.peers(self)["pending"]
-
     def status(self) -> dict:
         """The node at a glance, as the serial line shows it."""
         return status.status(self)
 
-    def add_peer(self, public_key: str, address: str) -> int:
-        """List a peer (key in base58) or give it a new address. 0 or a reason. ValueError: text.
+    # For the serial line, which also saves the list: see changes.py
 
-        Until the next start; config.save_peers() keeps a list for longer.
-        """
+    def add_peer(self, public_key: str, address: str) -> int:
+        """List a peer (key in base58) or give it a new address. 0 or a reason. ValueError: text."""
         return self.streams.add(decode_key(public_key), address)
 
     def remove_peer(self, public_key: str) -> bool:

@@ -175,8 +175,8 @@ def test_a_stranger_becomes_a_pending_peer_and_can_be_listed():
         ours = light_node(host)
         theirs = light_node(caller, [(key_of(host), ours.settings.bind_port)])
         tasks = [asyncio.create_task(node.run()) for node in (ours, theirs)]
-        await until(ours.pending_peers)
-        found = ours.pending_peers()[0]
+        await until(lambda: status.peers(ours)["pending"])
+        found = status.peers(ours)["pending"][0]
         assert found["publicKey"] == base58_encode(key_of(caller))
         assert found["source"] == "127.0.0.1"
         assert ours.add_peer(found["publicKey"], "127.0.0.1:1") == 0
