@@ -124,7 +124,7 @@ class LightNode(News):
     # For the serial line, which also saves the list: see changes.py
 
     def add_peer(self, public_key: str, address: str) -> int:
-        """List a peer (key in base58) or give it a new address. 0 or a reason. ValueError: text."""
+        """List a peer (key in base58) or give it a new address. 0 or a reason. ValueError."""
         return self.streams.add(decode_key(public_key), address)
 
     def remove_peer(self, public_key: str) -> bool:
