@@ -16,12 +16,12 @@ class Identity:
         self.public_key = public_key
         self.node_id = self.blake2b(public_key)
 
-    def sign(self, buf: bytearray, start: int, length: int, out: bytearray, at: int) -> None:
+    def sign(self, buf: "bytes | bytearray", start: int, length: int, out: bytearray, at: int) -> None:
         """Write the 64-byte signature of buf[start:start+length] to out[at:at+64]."""
         raise NotImplementedError
 
     def verify(
-        self, buf: bytearray, key_at: int, start: int, length: int, signature_at: int
+        self, buf: "bytes | bytearray", key_at: int, start: int, length: int, signature_at: int
     ) -> bool:
         """Whether the signature of buf[start:start+length] by the key at `key_at` holds; all in
         one buffer.

@@ -44,13 +44,13 @@ class HostIdentity(Identity):
     def __repr__(self) -> str:
         return f"HostIdentity({base58_encode(self.public_key)})"
 
-    def sign(self, buf: bytearray, start: int, length: int, out: bytearray, at: int) -> None:
+    def sign(self, buf: bytes | bytearray, start: int, length: int, out: bytearray, at: int) -> None:
         """Writes the signature of buf[start:start+length] to out[at:at+64]."""
         signed = crypto_sign(bytes(buf[start : start + length]), self._secret_key)
         out[at : at + SIGNATURE_LENGTH] = signed[:SIGNATURE_LENGTH]
 
     def verify(
-        self, buf: bytearray, key_at: int, start: int, length: int, signature_at: int
+        self, buf: bytes | bytearray, key_at: int, start: int, length: int, signature_at: int
     ) -> bool:
         """Whether the signature of buf[start:start+length] by the key at `key_at` holds."""
         key = bytes(buf[key_at : key_at + KEY_LENGTH])

@@ -103,7 +103,7 @@ def test_a_neighbor_is_answered_no():
 def test_a_peer_without_gossip_service_is_answered_no():
     world, nodes = met(1)
     theirs = world.node()
-    theirs.core.local.services = {"peering": m.Service("udp", PORT)}
+    theirs.core.local.offer({"peering": m.Service("udp", PORT)})
     theirs.start()
     theirs.core.add_entry_node(nodes[0].key, nodes[0].ip, PORT)
     world.run(5)
@@ -377,7 +377,7 @@ def test_a_neighbor_that_is_no_longer_verified_is_dropped():
 def test_an_entry_node_without_gossip_is_asked_by_nobody():
     world = World()
     entry = world.node()
-    entry.core.local.services = {"peering": m.Service("udp", PORT)}
+    entry.core.local.offer({"peering": m.Service("udp", PORT)})
     entry.start()
     others = [world.node() for _ in range(3)]
     for node in others:

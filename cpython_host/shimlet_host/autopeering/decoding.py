@@ -33,6 +33,7 @@ from shimlet_host.autopeering.messages import (
     Service,
     Services,
 )
+from shimlet_host.autopeering.usual import usual_ping
 
 _U32 = 0xFFFFFFFF
 _SIGN = 1 << 63
@@ -41,6 +42,9 @@ _M = TypeVar("_M")
 
 def decode(data: bytes) -> Message | None:
     """The message that the type byte announces; None if it is malformed or of no known type."""
+    usual = usual_ping(data)
+    if usual is not None:
+        return usual
     decoder = _DECODERS.get(data[0]) if data else None
     if decoder is None:
         return None

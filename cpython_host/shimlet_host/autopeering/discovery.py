@@ -197,8 +197,8 @@ class Discovery:
         self, ping: messages.Ping, public_key: bytes, ip: str, req_hash: bytes
     ) -> Reason | None:
         """Answer with a Pong, and ping a sender back that is not verified here."""
-        pong = messages.Pong(req_hash, self._local.services, ip)
-        self._local.send(encoding.encode_pong(pong), (ip, ping.src_port))
+        pong = encoding.pong_around(self._local.encoded_services, req_hash, ip)
+        self._local.send(pong, (ip, ping.src_port))
         known = self.peers.known.get((public_key, ip))
         reason = None
         if known is None:

@@ -36,8 +36,18 @@ def encode_ping(ping: Ping) -> bytes:
 
 def encode_pong(pong: Pong) -> bytes:
     """The data of a Pong."""
-    services = b"" if pong.services is None else _nested(2, encode_services(pong.services))
-    return b"\x0b" + _bytes(1, pong.req_hash) + services + _text(3, pong.dst_addr)
+    services = b"" if pong.services is None else encode_services(pong.services)
+    return pong_around(
+        services, pong.req_hash, pong.dst_addr, has_services=pong.services is not None
+    )
+
+
+def pong_around(
+    services: bytes, req_hash: bytes, dst_addr: str, *, has_services: bool = True
+) -> bytes:
+    """The data of a Pong around a ServiceMap that was encoded before: ours never changes."""
+    field = _nested(2, services) if has_services else b""
+    return b"\x0b" + _bytes(1, req_hash) + field + _text(3, dst_addr)
 
 
 def encode_discovery_request(request: DiscoveryRequest) -> bytes:
@@ -89,11 +99,14 @@ def _address(service: Service) -> bytes:
     return _text(1, service.network) + _number(2, service.port)
 
 
+_ONE_BYTE = tuple(bytes((value,)) for value in range(128))
+
+
 def varint(value: int) -> bytes:
     """A varint of up to 64 bits; negative numbers take ten bytes."""
+    if 0 <= value < 128:
+        return _ONE_BYTE[value]
     value &= (1 << 64) - 1
-    if value < 128:
-        return bytes((value,))
     octets = bytearray()
     while value > 127:
         octets.append(value & 127 | 128)

@@ -44,8 +44,9 @@ class Envelope:
 
     def verify(self, identity: Identity) -> bool:
         """Whether the signature holds. The one slow step, free of any state of a node."""
-        buf = bytearray(self.packet)
-        return identity.verify(buf, self.key_at, self.data_at, self.data_length, self.signature_at)
+        return identity.verify(
+            self.packet, self.key_at, self.data_at, self.data_length, self.signature_at
+        )
 
 
 def open_envelope(packet: bytes) -> Envelope | Reason:
@@ -94,7 +95,7 @@ def _open_any(packet: bytes) -> Envelope | Reason:
 def seal(identity: Identity, data: bytes) -> bytes:
     """The packet around `data`, signed."""
     signature = bytearray(64)
-    identity.sign(bytearray(data), 0, len(data), signature, 0)
+    identity.sign(data, 0, len(data), signature, 0)
     header = bytes((_TAG_DATA,)) + varint(len(data))
     return b"".join((header, data, _KEY_HEADER, identity.public_key, _SIGNATURE_HEADER, signature))
 

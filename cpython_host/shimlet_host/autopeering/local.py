@@ -13,6 +13,7 @@ from typing import Protocol
 from shimlet.identity import Identity
 
 from shimlet_host.autopeering import networks
+from shimlet_host.autopeering.encoding import encode_services
 from shimlet_host.autopeering.events import Event
 from shimlet_host.autopeering.messages import Services
 from shimlet_host.autopeering.parameters import MAX_AHEAD_S, Parameters
@@ -47,7 +48,7 @@ class Local:
         self.public_key = identity.public_key
         self.node_id = node_id_of(identity.public_key)
         self.parameters = parameters
-        self.services = services
+        self.offer(services)
         self.entropy = entropy
         self.addresses: set[str] = set()  # canonical IPs under which we are reached
         self.now = 0.0
@@ -56,6 +57,11 @@ class Local:
         self.outbox: deque[tuple[bytes, Address]] = deque(maxlen=MAX_OUTBOX)
         self.events: list[Event] = []
         self.counters: Counter[str] = Counter()
+
+    def offer(self, services: Services) -> None:
+        """What our Pongs offer from now on."""
+        self.services = services
+        self.encoded_services = encode_services(services)
 
     def send(self, data: bytes, address: Address) -> None:
         """Put the data of a message into the outbox; it is signed when it leaves."""

@@ -35,12 +35,18 @@ from shimlet_host.autopeering.selection import Selection
 class Checked:
     """A datagram that passed every check but that of its signature."""
 
-    __slots__ = ("envelope", "ip", "message", "public_key")
+    __slots__ = ("data", "envelope", "ip", "message", "public_key")
 
     def __init__(
-        self, envelope: Envelope, message: messages.Message, public_key: bytes, ip: str
+        self,
+        envelope: Envelope,
+        data: bytes,
+        message: messages.Message,
+        public_key: bytes,
+        ip: str,
     ) -> None:
         self.envelope = envelope
+        self.data = data
         self.message = message
         self.public_key = public_key
         self.ip = ip
@@ -121,20 +127,21 @@ class Autopeering:
         public_key = envelope.public_key
         if public_key == self.local.public_key:
             return self.count(Reason.OWN_PACKET)
-        message = decode(envelope.data)
+        content = envelope.data
+        message = decode(content)
         if message is None:
-            known = is_known(data[envelope.data_at])
+            known = is_known(content[0])
             return self.count(Reason.BAD_MESSAGE if known else Reason.UNKNOWN_TYPE)
         reason = self._validate[type(message)](message, public_key, ip)
         if reason is not None:
             return self.count(reason)
-        return Checked(envelope, message, public_key, ip)
+        return Checked(envelope, content, message, public_key, ip)
 
     def receive_verified(self, checked: Checked, now: float, unix_time: int) -> Reason | None:
         """Act upon a datagram whose signature holds."""
         self._at(now, unix_time)
         handle = self._handle[type(checked.message)]
-        req_hash = request_hash(checked.envelope.data)
+        req_hash = request_hash(checked.data)
         reason = handle(checked.message, checked.public_key, checked.ip, req_hash)
         return None if reason is None else self.count(reason)
 
