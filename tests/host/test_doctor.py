@@ -152,6 +152,8 @@ def test_loopback_is_the_address_of_the_other_only_on_the_same_machine() -> None
         (UNREACHABLE, TIMEOUT, ["wrong-network"]),
         (TIMEOUT, TIMEOUT, []),
         (OPEN, REFUSED, []),
+        (None, OPEN, []),
+        (None, None, []),
     ],
 )
 def test_how_connections_end_both_ways(there: str, back: str | None, cause: list[str]) -> None:
@@ -259,12 +261,13 @@ def test_without_a_shared_network_all_but_loopback_are_offered() -> None:
 
 ends = st.sampled_from((None, OPEN, REFUSED, UNREACHABLE, TIMEOUT))
 flags = st.sampled_from((None, True, False))
+listed = st.sampled_from((HOST_AT, BOARD_AT, "", "long.example:", "[::1]:14666", "a.example:1"))
 addresses = st.sampled_from((HOST_AT, BOARD_AT, "127.0.0.1:14666", "a.example:1", "[::1]:14666"))
 networks = st.sampled_from((None, (), network("192.168.1.10/24"), network("127.0.0.1/8")))
 errors = st.sampled_from(("", "key-mismatch", "closed-before-response", "connection-refused"))
 states = st.sampled_from(("waiting", "backing-off", "clock-not-set"))
 keys = st.sampled_from((SMALL, LARGE, OTHER))
-lists = st.none() | st.lists(st.builds(Listing, keys, addresses, states, errors), max_size=3).map(
+lists = st.none() | st.lists(st.builds(Listing, keys, listed, states, errors), max_size=3).map(
     tuple
 )
 

@@ -36,7 +36,8 @@ NTP_S = 12.0  # for a board to ask the time servers one after the other, 2 s eac
 MOST_SERVERS = 4  # that a board takes
 POLL_S = 0.1
 TOLERATED_S = 2.0  # a clock that is off by less is right: the line tells whole seconds
-IDENTITY_S = 120.0  # for a board to find a key on one side of ours, and to restart
+IDENTITY_S = 600.0  # for a slow board to find a rare key
+RESTART_S = 30.0
 RAREST = 200  # one of so many keys on the wanted side is still found by a slow board
 BOARD, HOST = "board", "host"
 DEFAULT_BIND = "0.0.0.0:14666"
@@ -140,8 +141,8 @@ def _refuse_rare(host_key: str, dial_from: str) -> None:
 
 
 def _await_identity(port: str, key: str) -> None:
-    deadline = time.monotonic() + IDENTITY_S
-    while wait_for_node(port, IDENTITY_S).get("publicKey") != key:
+    deadline = time.monotonic() + RESTART_S
+    while wait_for_node(port, RESTART_S).get("publicKey") != key:
         if time.monotonic() > deadline:
             raise PairError(f"The board on {port} did not restart as {key}: press its button.")
         time.sleep(POLL_S)

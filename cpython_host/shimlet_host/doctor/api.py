@@ -11,6 +11,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from shimlet.identity import decode_key
+
 from shimlet_host.model import HostError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -93,8 +95,11 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 
 def _dict(answer: object) -> dict[str, Any]:
-    if not isinstance(answer, dict) or not isinstance(answer.get("publicKey"), str):
-        raise ApiError("The answer of the web API is not that of a full node.")
+    try:
+        assert isinstance(answer, dict)
+        decode_key(answer["publicKey"])
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
+        raise ApiError("The answer of the web API is not that of a full node.") from None
     return answer
 
 

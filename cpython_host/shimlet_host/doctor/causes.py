@@ -81,7 +81,7 @@ def changed_address(evidence: Evidence) -> Verdict:
     if offline(evidence):
         return False
     if evidence.address is None:
-        return None if evidence.dialler.peers is None else False
+        return None
     own = evidence.waiter.is_at(evidence.address)
     if own is None:
         return False if evidence.dial == UNREACHABLE else None
@@ -93,7 +93,7 @@ def closed_port(evidence: Evidence) -> Verdict:
     if offline(evidence):
         return False
     if evidence.address is None:
-        return None if evidence.dialler.peers is None else False
+        return None
     if evidence.waiter.is_at(evidence.address) is False:
         return False
     if evidence.waiter.takes(evidence.address) is False:
@@ -107,9 +107,10 @@ def closed_port(evidence: Evidence) -> Verdict:
 
 def wrong_network(evidence: Evidence) -> Verdict:
     """The waiter listens at its address, and no way leads there, nor back."""
+    if evidence.address is None:
+        return None
     if not _unreached_where_it_listens(evidence) or evidence.waiter.reach == OPEN:
-        return None if evidence.address is None and evidence.dialler.peers is None else False
-    assert evidence.address is not None
+        return False
     if evidence.dial == UNREACHABLE:
         return evidence.peer
     apart = evidence.dialler.shares_network(evidence.address) is False
@@ -120,10 +121,12 @@ def wrong_network(evidence: Evidence) -> Verdict:
 
 def wrong_direction(evidence: Evidence) -> Verdict:
     """The dialler cannot reach the waiter, who listens and could reach the dialler."""
+    if evidence.address is None:
+        return None
     if not _unreached_where_it_listens(evidence):
-        return None if evidence.address is None and evidence.dialler.peers is None else False
+        return False
     if evidence.waiter.reach == OPEN:
-        return evidence.dialler
+        return evidence.dialler if evidence.fails_in_tcp else None
     return None if evidence.waiter.reach is None and evidence.dial != REFUSED else False
 
 

@@ -40,7 +40,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One end of the link. `port` is a board's serial device, `url` a full node's web API."""
+    """One end of the link. `port` is a board's serial device, `url` a full node's web API.
+
+    Its keys and its own addresses are well-formed; those on its list may be anything.
+    """
 
     name: str
     public_key: str
@@ -92,7 +95,10 @@ class Side:
         """Whether this port of this machine is its own; None: it did not tell where it is."""
         if self.bind is None:
             return None
-        host, port = parse_address(address)
+        parts = parts_of(address)
+        if parts is None:
+            return None
+        host, port = parts
         if any(parse_address(own) == (host, port) for own in self.own_addresses):
             return True
         if not _is_numeric(host):
@@ -112,17 +118,14 @@ class Side:
             return self.listens
         bound = parse_address(self.bind)
         claimed = [parse_address(own) for own in self.addresses]
-        return bound[0] in WILDCARDS or parse_address(address) in (bound, *claimed)
+        return bound[0] in WILDCARDS or parts_of(address) in (bound, *claimed)
 
     def shares_network(self, address: str) -> bool | None:
         """Whether the IP of an address lies in a network of ours; None: ours are not known."""
-        if self.interfaces is None:
+        parts = parts_of(address)
+        if self.interfaces is None or parts is None or not _is_numeric(parts[0]):
             return None
-        try:
-            ip = ipaddress.ip_address(parse_address(address)[0])
-        except ValueError:
-            return None
-        return any(ip in each.network for each in self.interfaces)
+        return any(ipaddress.ip_address(parts[0]) in each.network for each in self.interfaces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,14 @@ class Evidence:
     def fails_in_tcp(self) -> bool | None:
         """Whether no TCP connection comes about; None: not known."""
         return None if self.dial is None else self.dial != OPEN
+
+
+def parts_of(address: str) -> tuple[str, int] | None:
+    """Host and port; None for a text that is no address, as a board shortens long ones."""
+    try:
+        return parse_address(address)
+    except ValueError:
+        return None
 
 
 def _same_machine(own: str, host: str) -> bool:

@@ -10,21 +10,25 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from shimlet.identity import format_address
+from shimlet.identity import decode_key, format_address
 
-from shimlet_host.board.line import Answer, BoardLine
+from shimlet_host.board.line import Answer, BoardLine, LineError
 
 from .addresses import best_address
 from .api import NodeApiClient
-from .evidence import ENDS, OPEN, WILDCARDS, Evidence, Interface, Listing, Side
+from .evidence import ENDS, OPEN, WILDCARDS, Evidence, Interface, Listing, Side, parts_of
 from .probe import probe
+from .words import GOSSIP_PORT
 
 LOOPBACK = ipaddress.ip_interface("127.0.0.1/8")
-BOARD_PREFIX = 24  # a board tells its IP without the size of its network; most homes have this
-GOSSIP_PORT = 14666  # where nodes listen unless they are told otherwise
+BOARD_PREFIX, BOARD_PREFIX6 = (
+    24,
+    64,
+)  # a board tells its IP without the size of its network; most homes have this
 REACH_S = 12.0  # a board looks a name up, and dials, 5 s each at most
 
 
@@ -39,10 +43,10 @@ def host_side(api: NodeApiClient) -> Side:
         clock_ahead_s=ahead - time.time() if ahead else None,
         clock_is_set=ahead > 0,
         offline=False,
-        bind=info.get("gossipAddress") or None,
+        bind=_address(info.get("gossipAddress")),
         listens=bool(info.get("gossipAddress")),
-        interfaces=tuple(map(ipaddress.ip_interface, info.get("interfaces") or ())) or None,
-        addresses=tuple(info.get("addresses") or ()),
+        interfaces=_interfaces(info.get("interfaces")) or None,
+        addresses=_addresses(info.get("addresses")),
         peers=tuple(map(_listing, api.peers())),
         pending=tuple(str(each.get("publicKey")) for each in api.pending()),
         refusals=info.get("refusals") or {},
@@ -52,6 +56,10 @@ def host_side(api: NodeApiClient) -> Side:
 def board_side(port: str, status: Answer, peers: Answer) -> Side:
     """What a board tells of itself and of its list."""
     ahead = _number(status.get("unixTime"))
+    try:
+        decode_key(str(status.get("publicKey")))
+    except ValueError:
+        raise LineError(f"What answers on {port} is no node of ours: it has no key.") from None
     return Side(
         name="the board",
         public_key=str(status.get("publicKey")),
@@ -60,10 +68,10 @@ def board_side(port: str, status: Answer, peers: Answer) -> Side:
         clock_is_set=ahead > 0,
         clock_source=str(_dict(status.get("clock")).get("source") or ""),
         offline=status.get("offline") is True,
-        bind=status.get("bindAddress"),
-        listens=status.get("listening"),
+        bind=_address(status.get("bindAddress")),
+        listens=status.get("listening") is not False,
         interfaces=_board_interfaces(status),
-        addresses=tuple(status.get("addresses") or ()),
+        addresses=_addresses(status.get("addresses")),
         peers=tuple(map(_listing, peers.get("peers") or ())),
         pending=tuple(str(each.get("publicKey")) for each in peers.get("pending") or ()),
     )
@@ -127,15 +135,30 @@ def _where(side: Side, other: Side) -> str:
 
 def _board_interfaces(status: Answer) -> tuple[Interface, ...]:
     """A board without an IP of its own, and not offline either, is a virtual one: it is here."""
-    ip = status.get("ip") or ""
-    bind = str(status.get("bindAddress")).rpartition(":")[0].strip("[]")
-    if ip:
-        return (ipaddress.ip_interface(f"{ip}/{BOARD_PREFIX}" if "." in ip else f"{ip}/64"),)
-    if status.get("offline"):
+    bound = parts_of(str(status.get("bindAddress")))
+    ip = status.get("ip") or (bound[0] if bound else "")
+    if status.get("offline") is True:
         return ()
-    if bind in WILDCARDS or ipaddress.ip_address(bind).is_loopback:
+    if ip in WILDCARDS:
         return (LOOPBACK,)
-    return (ipaddress.ip_interface(f"{bind}/{BOARD_PREFIX}" if "." in bind else f"{bind}/64"),)
+    return _interfaces([f"{ip}/{BOARD_PREFIX}" if "." in ip else f"{ip}/{BOARD_PREFIX6}"])
+
+
+def _address(value: object) -> str | None:
+    return value if isinstance(value, str) and parts_of(value) else None
+
+
+def _addresses(values: object) -> tuple[str, ...]:
+    found = map(_address, values if isinstance(values, list) else ())
+    return tuple(each for each in found if each)
+
+
+def _interfaces(texts: object) -> tuple[Interface, ...]:
+    found: list[Interface] = []
+    for text in texts if isinstance(texts, list) else ():
+        with suppress(ValueError):
+            found.append(ipaddress.ip_interface(text))
+    return tuple(found)
 
 
 def _listing(peer: Mapping[str, Any]) -> Listing:

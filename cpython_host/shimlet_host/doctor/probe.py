@@ -20,6 +20,8 @@ def probe(address: str, timeout_s: float = TIMEOUT_S) -> str:
     try:
         with socket.create_connection(parse_address(address), timeout_s):
             return OPEN
+    except ValueError:  # a name that cannot be one
+        return UNREACHABLE
     except TimeoutError:
         return TIMEOUT
     except OSError as error:

@@ -6,13 +6,12 @@ In: the evidence and the side at fault. Out: each word when `str.format_map` ask
 
 from __future__ import annotations
 
-from shimlet.identity import parse_address
-
 from . import commands
 from .addresses import best_address
 from .causes import skew_s
-from .evidence import REFUSED, TIMEOUT, UNREACHABLE, Evidence, Side
+from .evidence import REFUSED, TIMEOUT, UNREACHABLE, Evidence, Side, parts_of
 
+GOSSIP_PORT = 14666  # where nodes listen unless they are told otherwise
 _ENDS = {REFUSED: "refused", UNREACHABLE: "no route", TIMEOUT: "no answer"}
 
 
@@ -59,10 +58,12 @@ class Words(dict[str, str]):
         return self.evidence.address or "an address not known"
 
     def _ip(self) -> str:
-        return parse_address(self._address())[0] if self.evidence.address else "its address"
+        parts = parts_of(self._address())
+        return parts[0] if parts else "its address"
 
     def _port(self) -> str:
-        return str(parse_address(self._address())[1]) if self.evidence.address else "not known"
+        parts = parts_of(self._address())
+        return str(parts[1] if parts else GOSSIP_PORT)
 
     def _end(self) -> str:
         return _ENDS.get(self.evidence.dial or "", "it fails")
