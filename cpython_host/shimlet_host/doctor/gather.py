@@ -25,10 +25,8 @@ from .probe import probe
 from .words import GOSSIP_PORT
 
 LOOPBACK = ipaddress.ip_interface("127.0.0.1/8")
-BOARD_PREFIX, BOARD_PREFIX6 = (
-    24,
-    64,
-)  # a board tells its IP without the size of its network; most homes have this
+# A board tells its IP without the size of its network; most homes have networks of these.
+BOARD_PREFIX, BOARD_PREFIX6 = 24, 64
 REACH_S = 12.0  # a board looks a name up, and dials, 5 s each at most
 
 
