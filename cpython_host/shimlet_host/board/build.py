@@ -12,10 +12,12 @@ from pathlib import Path
 
 from .catalogue import BoardSpec, CatalogueError
 from .compiler import compile_module
+from .packages import listed
 from .shipped import LIBRARY, Content, shipped
 
 FOLDER = Path("build")
 BOARD_MODULE = "shimlet_board"
+PACKAGE_LIST = "package.json"
 
 
 def contents(spec: BoardSpec, processor: str | None) -> dict[str, Content]:
@@ -55,6 +57,7 @@ def build(spec: BoardSpec, folder: Path | None = None) -> dict[str, int]:
             place = top / path.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
+        (top / PACKAGE_LIST).write_text(_package_list(files))
     except OSError as error:
         raise CatalogueError(f"Cannot write {error.filename}: {error.strerror}.") from None
     return {path: len(content) for path, content in files.items()}
@@ -67,6 +70,12 @@ def sizes(files: Mapping[str, int]) -> dict[str, int]:
         part = path.removeprefix(LIBRARY).lstrip("/").partition("/")[0]
         total[part.removesuffix(".mpy")] = total.get(part.removesuffix(".mpy"), 0) + size
     return total
+
+
+def _package_list(files: Mapping[str, bytes]) -> str:
+    """For `mpremote mip install build/<board>/package.json`, where there is no `flash`."""
+    library = [path.lstrip("/") for path in files if path.startswith(f"{LIBRARY}/")]
+    return listed({path.partition("/")[2]: path for path in sorted(library)})
 
 
 def _bytes(content: Content) -> bytes:
