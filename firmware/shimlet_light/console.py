@@ -140,11 +140,12 @@ def _add(answer: dict, done: dict) -> None:
 
 
 def _fitting(answer: dict) -> str:
-    """The answer as a marked line within its limit; of a log too long the oldest lines go."""
+    """The answer as a marked line within its limit; of a long list the first entries go."""
     text = json.dumps(answer)
-    while _bytes(text) + 2 > MAX_ANSWER and answer.get("log"):
-        answer["log"].pop(0)
-        text = json.dumps(answer)
+    for name in ("log", "problems"):
+        while _bytes(text) + 2 > MAX_ANSWER and answer.get(name):
+            answer[name].pop(0)
+            text = json.dumps(answer)
     if _bytes(text) + 2 > MAX_ANSWER:
         text = json.dumps({"error": "the answer is too long"})
     return "\x1e" + text + "\n"

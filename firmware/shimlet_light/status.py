@@ -54,7 +54,7 @@ def status(node) -> dict:
         "watchdogResets": node.health.bites,
         "lastException": node.health.last_exception,
         "wifi": node.wifi.status() if node.wifi is not None else None,
-        "problems": settings.problems,
+        "problems": list(settings.problems),
         "heap": {"used": gc.mem_alloc(), "free": gc.mem_free()},
     }
 

@@ -16,7 +16,7 @@ import shimlet_crypto  # noqa: F401 - loaded here, before a test goes to another
 import shimlet_light
 from helpers import NotEd25519
 from light.board_parts import Scratch, random_port, run, until
-from shimlet.identity import base58_encode
+from shimlet.identity import base58_decode, base58_encode
 from shimlet_light import config, credentials, files
 from shimlet_light.commands import COMMANDS
 from shimlet_light.console import MAX_ANSWER, MAX_REQUEST, Console
@@ -59,6 +59,10 @@ class Board:
     def changed(self):
         """The Wi-Fi supervisor is told of new credentials."""
         self.changes += 1
+
+    def status(self):
+        """What the Wi-Fi supervisor says of itself."""
+        return {"state": "connected"}
 
     def ask(self, cmd, **request):
         """The answer to this request."""
@@ -143,6 +147,7 @@ def test_what_cannot_be_listed_is_refused_with_the_reason_and_changes_nothing():
         ):
             answer = board.ask("peers-add", **request)
             assert list(answer) == ["error"] and reason in answer["error"], (request, answer)
+            assert "nothing has changed" not in answer["error"], answer  # found before any write
         answer = board.ask("peers-remove", publicKey=KEYS[8])
         assert answer == {"error": "no peer with the key %s is listed" % KEYS[8]}
         assert "publicKey is missing" in board.ask("peers-remove")["error"]
@@ -219,9 +224,30 @@ def test_no_answer_and_no_log_shows_a_password_or_a_network():
         assert secret not in str(files.read("config.json", 4096))
 
 
+def test_the_longest_status_and_peers_are_answered():
+    long = ".".join(["n" * 60] * 4)  # about the longest host name
+    with Board() as board:
+        settings = board.node.settings
+        settings.name = "\U0001f600" * 32
+        settings.ntp = ["%s:%d" % (long, 50000 + n) for n in range(4)]
+        settings.addresses = [
+            b"[2001:db8:1234:1234:1234:1234:1234:%d]:50000" % n for n in range(4)
+        ]
+        for n in range(20):
+            settings.note(str(n) + '"' * 300)
+        board.node.health.last_exception = "\u20ac" * 200
+        answer = board.ask("status")
+        assert answer["name"] == settings.name and len(answer["ntp"]) == 4
+        assert 1 <= len(answer["problems"]) < len(settings.problems)
+        for key in KEYS[:8]:
+            board.node.streams.add(base58_decode(key), "%s:50000" % long)
+        assert len(board.ask("peers")["peers"]) == 8
+
+
 def test_the_log_tells_only_what_is_new():
     with Board() as board:
         log = board.node.log
+        log.add("before")
         start = board.ask("log")["last"]
         for text in ("a", "b", "b", "c"):
             log.add(text)

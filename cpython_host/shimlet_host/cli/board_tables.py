@@ -89,7 +89,7 @@ def _print(what: Table | Text) -> None:
 def _said(words: Callable[[Any], str], value: object) -> str:
     try:
         return words(value)
-    except (TypeError, ValueError, KeyError, OverflowError, OSError):
+    except (TypeError, ValueError, LookupError, OverflowError, OSError):
         return _any(value)  # not what this program expects there
 
 
@@ -120,8 +120,29 @@ def _heap(heap: Mapping[str, int]) -> str:
     return f"{used:,} bytes used, {free:,} free"
 
 
-def _listening(listens: bool) -> str:
+def _source(clock: Mapping[str, Any]) -> str:
+    if not clock["source"]:
+        return "nobody yet"
+    ago = clock["syncedAgo"]
+    return clock["source"] + ("" if ago is None else f", {_duration(ago)} ago")
+
+
+def _wifi(wifi: Mapping[str, Any]) -> str:
+    why = f" ({wifi['error']})" if wifi["error"] else ""
+    counts = f"{wifi['outages']} outages, switched off and on {wifi['restarts']} times"
+    return f"{wifi['state']}{why}; {counts}"
+
+
+def _yes(listens: bool) -> str:
     return "yes" if listens else "no: nobody can call this board"
+
+
+def _network(offline: bool) -> str:
+    return "none" if offline else "there"
+
+
+def _list(values: list[Any]) -> str:
+    return ", ".join(_any(value) for value in values)
 
 
 _HIDDEN = ("problems",)
@@ -131,9 +152,18 @@ _ROWS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "version": ("Version", _any),
     "profile": ("Profile", _any),
     "uptime": ("Runs for", _duration),
+    "resetCause": ("Last reset", _any),
+    "watchdogResets": ("Resets by the watchdog", _any),
+    "lastException": ("Last exception", _any),
     "unixTime": ("Clock", _clock),
-    "bindAddress": ("Address", _any),
-    "listening": ("Listens", _listening),
+    "clock": ("Clock set by", _source),
+    "ntp": ("Time servers", _list),
+    "offline": ("Network", _network),
+    "wifi": ("Wi-Fi", _wifi),
+    "ip": ("IP", _any),
+    "bindAddress": ("Gossip on", _any),
+    "listening": ("Listens", _yes),
+    "addresses": ("Also known as", _list),
     "knownPeers": ("Known peers", _any),
     "links": ("Links", _any),
     "halfOpen": ("Half-open", _any),
@@ -141,6 +171,4 @@ _ROWS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "received": ("Received", _any),
     "refusals": ("Refusals", _any),
     "heap": ("Heap", _heap),
-    "resetCause": ("Last reset", _any),
-    "lastException": ("Last exception", _any),
 }
