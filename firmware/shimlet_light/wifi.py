@@ -205,13 +205,13 @@ class Wifi:
     async def _watch(self) -> None:
         """Believe "connected" as long as there is a link, or when somebody answers."""
         net = self.node.net
-        peers = self.node.manual.known_peers.values()
-        if self.node.streams.links or not peers or self._credentials is None:
+        known = self.node.manual.known_peers
+        if self.node.streams.links or not known or self._credentials is None:
             self._fruitless = 0
             self._answered = False
             self._since = net.now()
             return
-        errors = [peer.last_error for peer in peers]
+        errors = [peer.last_error for peer in known.values()]
         if since(net.now(), self._since) < self._doubt_ms(errors):
             return
         self._answered = await self._knock()

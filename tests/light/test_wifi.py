@@ -11,6 +11,7 @@ if not MICROPYTHON:
 import asyncio
 import gc
 import os
+import sys
 
 from helpers import NotEd25519
 from light.board_parts import Datagrams, random_port
@@ -22,8 +23,9 @@ from shimlet_light import dns, net, node, wifi
 from shimlet_light.settings import Settings
 from shimlet_light.wifi import CONNECTED, JOINING, NO_CREDENTIALS, Wifi
 
-OUTAGES = 500
-ROUNDS = 10
+# Where words have 32 bits, the machine is an emulated one, or a board: slow.
+OUTAGES, ROUNDS = (500, 10) if sys.maxsize >> 32 else (84, 3)
+HEAP_SWAYS = 0 if sys.maxsize >> 32 else 128  # there, some of the core's ints are on the heap
 BACK_WITHIN_MS = 60_000  # after the end of an outage
 QUIET_S = 120
 BoardStream, DNS_PORT = net.BoardStream, wifi._DNS_PORT
@@ -249,7 +251,8 @@ def stays_the_same(count, pico):
             heap[number] = await heap_at_rest()
             files[number] = len(os.listdir("/proc/self/fd"))
             sockets[number] = connections(scene)
-        assert heap[2:] == [heap[2]] * (ROUNDS - 2), heap
+        rest = heap[ROUNDS // 5 :]  # at first, rings and tables fill
+        assert max(rest) - min(rest) <= HEAP_SWAYS, heap
         assert files == [files[0]] * ROUNDS, files
         assert sockets == [2] * ROUNDS, sockets
         shown = scene.wifi.status()
@@ -262,8 +265,8 @@ def test_after_500_outages_on_an_esp32_sockets_and_heap_are_the_same():
     stays_the_same(OUTAGES, pico=False)
 
 
-def test_after_170_outages_on_a_pico_sockets_and_heap_are_the_same():
-    stays_the_same(170, pico=True)
+def test_after_a_third_of_them_on_a_pico_sockets_and_heap_are_the_same():
+    stays_the_same(OUTAGES // 3, pico=True)
 
 
 # One by one
@@ -443,12 +446,13 @@ def test_addresses_of_the_config_and_a_bound_one_are_kept_beside_the_networks_ip
 def test_no_poll_makes_more_than_one_call_of_the_driver_that_may_take_long():
     async def play(scene):
         poll = scene.wifi.poll
-        made = []
+        made = [0, 0]  # in one poll, in all
 
         async def counted():
             scene.wlan.calls.clear()
             await poll()
-            made.append(len(scene.wlan.calls))
+            made[0] = max(made[0], len(scene.wlan.calls))
+            made[1] += len(scene.wlan.calls)
 
         scene.wifi.poll = counted
         await scene.until(lambda: scene.linked)
@@ -457,7 +461,7 @@ def test_no_poll_makes_more_than_one_call_of_the_driver_that_may_take_long():
             await asyncio.sleep(200)
             end()
             await scene.until(lambda: scene.linked)
-        assert max(made) == 1 and sum(made) > 50
+        assert made[0] == 1 and made[1] > 50
 
     played(play)
 
