@@ -125,6 +125,10 @@ class ManualPeering:
 
     # Callers
 
+    def find(self, public_key: bytes) -> "KnownPeer | None":
+        """Whose link may stand: a listed peer. A full node adds those that it selected."""
+        return self.known_peers.get(public_key)
+
     def accepts(self, public_key: bytes) -> int:
         """0 if we wait for this authenticated caller, else the reason to close unanswered."""
         if public_key == self.public_key:

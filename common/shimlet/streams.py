@@ -262,7 +262,7 @@ class Streams:
     def _establish(self, connection: Connection) -> None:
         """The handshake is through: this is now the one live link of its identity."""
         key = connection.link.peer_key
-        peer = self.manual.known_peers.get(key)
+        peer = self.manual.find(key)
         if peer is None:
             connection.reason = REMOVED  # while the response was on its way
             return
