@@ -90,6 +90,12 @@ def test_next_flash_mends_the_board_and_keeps_what_had_arrived(mended: Mended) -
     assert mended.after.status["name"] == "kept"
 
 
+def test_heap_at_rest_is_what_the_table_of_the_boards_says(mended: Mended) -> None:
+    at_rest = SIM.measured.heap_at_rest
+    assert at_rest is not None
+    assert mended.after.status["heap"]["used"] == pytest.approx(at_rest.bytes, rel=0.15)
+
+
 def test_board_learns_what_it_is(mended: Mended) -> None:
     code = "import shimlet_board as b; print(b.NAME, b.LED, b.LED_ON)"
     assert mpremote(mended.board.device, ["exec", code]).split() == ["sim", "None", "1"]
