@@ -7,9 +7,10 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shimlet.identity import base58_encode
+from shimlet_host.board.line import LineError
 from shimlet_host.doctor.addresses import addresses_for, share_a_network
 from shimlet_host.doctor.diagnose import (
     CANNOT_TELL,
@@ -28,7 +29,7 @@ from shimlet_host.doctor.evidence import (
     Listing,
     Side,
 )
-from shimlet_host.doctor.gather import unknown_side
+from shimlet_host.doctor.gather import board_side, unknown_side
 from shimlet_host.doctor.table import TABLE
 
 SMALL, LARGE, OTHER = (base58_encode(bytes([n]) * 32) for n in (1, 200, 100))
@@ -291,6 +292,7 @@ def sides(key: str) -> st.SearchStrategy[Side]:
     )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sides(SMALL), sides(LARGE), st.booleans())
 def test_any_evidence_gets_a_finding_with_a_sentence(one: Side, two: Side, turned: bool) -> None:
     finding = diagnose(Evidence(two, one) if turned else Evidence(one, two))
@@ -299,3 +301,28 @@ def test_any_evidence_gets_a_finding_with_a_sentence(one: Side, two: Side, turne
         assert finding.remedy == "" and set(finding.candidates) <= {row.cause for row in TABLE}
     else:
         assert finding.remedy and finding.cause in {row.cause for row in TABLE}
+
+
+ODD = (None, True, -1, 2**70, 1e400, "", "x", "::", "127.0.0.1:1", SMALL, LARGE, [], {}, [1], [{}])
+FIELDS = (
+    *("publicKey", "unixTime", "clock", "offline", "bindAddress", "ip", "listening"),
+    *("addresses", "peers", "pending", "address", "state", "lastError"),
+)
+odd = st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(ODD), max_size=5)
+answers = (
+    st.builds(lambda told, rows: {**told, "peers": rows}, odd, st.lists(odd, max_size=2)) | odd
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(answers, answers)
+def test_whatever_a_board_answers_there_is_a_finding_or_a_sentence(
+    status: dict[str, object], peers: dict[str, object]
+) -> None:
+    for key in ({}, {"publicKey": SMALL}):
+        try:
+            board = board_side("/dev/ttyUSB0", {**status, **key}, peers)
+        except LineError as error:
+            assert not key and str(error).endswith("it has no key.")
+        else:
+            assert diagnose(Evidence(HOST, board)).sentence

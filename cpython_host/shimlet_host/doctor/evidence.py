@@ -58,7 +58,6 @@ class Side:
     interfaces: tuple[Interface, ...] | None = None  # loopback only if the other is there, too
     addresses: tuple[str, ...] = ()  # further ones that it takes for its own
     peers: tuple[Listing, ...] | None = None
-    pending: tuple[str, ...] = ()  # keys that called and are not listed
     refusals: dict[str, str] = field(default_factory=dict)  # claimed key -> why it was refused
     reach: str | None = None  # how a TCP connection from here to where the other is listed ends
 

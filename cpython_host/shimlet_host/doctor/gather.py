@@ -27,6 +27,7 @@ from .words import GOSSIP_PORT
 LOOPBACK = ipaddress.ip_interface("127.0.0.1/8")
 # A board tells its IP without the size of its network; most homes have networks of these.
 BOARD_PREFIX, BOARD_PREFIX6 = 24, 64
+LATEST_UNIX_TIME = 1 << 40
 REACH_S = 12.0  # a board looks a name up, and dials, 5 s each at most
 
 
@@ -45,19 +46,16 @@ def host_side(api: NodeApiClient) -> Side:
         listens=bool(info.get("gossipAddress")),
         interfaces=_interfaces(info.get("interfaces")) or None,
         addresses=_addresses(info.get("addresses")),
-        peers=tuple(map(_listing, api.peers())),
-        pending=tuple(str(each.get("publicKey")) for each in api.pending()),
-        refusals=info.get("refusals") or {},
+        peers=_listings(api.peers()),
+        refusals=_dict(info.get("refusals")),
     )
 
 
 def board_side(port: str, status: Answer, peers: Answer) -> Side:
     """What a board tells of itself and of its list."""
     ahead = _number(status.get("unixTime"))
-    try:
-        decode_key(str(status.get("publicKey")))
-    except ValueError:
-        raise LineError(f"What answers on {port} is no node of ours: it has no key.") from None
+    if not _is_key(status.get("publicKey")):
+        raise LineError(f"What answers on {port} is no node of ours: it has no key.")
     return Side(
         name="the board",
         public_key=str(status.get("publicKey")),
@@ -70,8 +68,7 @@ def board_side(port: str, status: Answer, peers: Answer) -> Side:
         listens=status.get("listening") is not False,
         interfaces=_board_interfaces(status),
         addresses=_addresses(status.get("addresses")),
-        peers=tuple(map(_listing, peers.get("peers") or ())),
-        pending=tuple(str(each.get("publicKey")) for each in peers.get("pending") or ()),
+        peers=_listings(peers.get("peers")),
     )
 
 
@@ -134,7 +131,7 @@ def _where(side: Side, other: Side) -> str:
 def _board_interfaces(status: Answer) -> tuple[Interface, ...]:
     """A board without an IP of its own, and not offline either, is a virtual one: it is here."""
     bound = parts_of(str(status.get("bindAddress")))
-    ip = status.get("ip") or (bound[0] if bound else "")
+    ip = str(status.get("ip") or (bound[0] if bound else ""))
     if status.get("offline") is True:
         return ()
     if ip in WILDCARDS:
@@ -159,13 +156,26 @@ def _interfaces(texts: object) -> tuple[Interface, ...]:
     return tuple(found)
 
 
+def _listings(peers: object) -> tuple[Listing, ...]:
+    """The well-formed ones of a list."""
+    dicts = [_dict(peer) for peer in (peers if isinstance(peers, list) else ())]
+    return tuple(_listing(peer) for peer in dicts if _is_key(peer.get("publicKey")))
+
+
 def _listing(peer: Mapping[str, Any]) -> Listing:
     return Listing(
-        str(peer.get("publicKey")),
+        str(peer["publicKey"]),
         str(peer.get("address")),
         str(peer.get("state") or ""),
         str(peer.get("lastError") or ""),
     )
+
+
+def _is_key(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(decode_key(value))
+    except ValueError:
+        return False
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -173,4 +183,7 @@ def _dict(value: object) -> dict[str, Any]:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    """A unix time that can be one, else 0."""
+    if not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0 < value < LATEST_UNIX_TIME else 0.0
