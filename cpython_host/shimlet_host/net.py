@@ -13,7 +13,6 @@ import errno
 import ipaddress
 import random
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +22,7 @@ from shimlet.identity import format_address
 from shimlet.ports import Net, Stream
 from shimlet.ticks import PERIOD_MS
 
+from shimlet_host.background import in_background
 from shimlet_host.model import ServeError
 
 BACKLOG = 256  # connections that the kernel holds while we are busy
@@ -100,15 +100,15 @@ class HostNet(Net):
         """Let others run."""
         await asyncio.sleep(duration_ms / 1000)
 
-    async def resolve(self, host: str) -> str:
-        """A numeric IP of `host`. OSError if it has none."""
+    async def resolve(self, host: str, family: int = socket.AF_UNSPEC) -> str:
+        """A numeric IP of `host`, for one family of sockets or any. OSError if it has none."""
         with suppress(ValueError):
             return str(ipaddress.ip_address(host))
         if self._lookups >= MAX_LOOKUPS:
             raise OSError(errno.EAGAIN, "too many names are being resolved")
         self._lookups += 1
         try:
-            return await _look_up(host)
+            return await in_background(lambda: _look_up(host, family), f"resolve {host}")
         finally:
             self._lookups -= 1
 
@@ -132,30 +132,12 @@ class HostNet(Net):
         return _REASONS.get(error.errno or 0, default)
 
 
-async def _look_up(host: str) -> str:
-    """getaddrinfo on a thread of its own: a stuck one delays neither loop nor end."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str] = loop.create_future()
-
-    def deliver(result: str | OSError) -> None:
-        if answer.done():
-            return
-        if isinstance(result, str):
-            answer.set_result(result)
-        else:
-            answer.set_exception(result)
-
-    def work() -> None:
-        try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            result: str | OSError = str(found[0][4][0])
-        except (OSError, UnicodeError) as error:
-            result = error if isinstance(error, OSError) else socket.gaierror(str(error))
-        with suppress(RuntimeError):  # the loop may have ended meanwhile
-            loop.call_soon_threadsafe(deliver, result)
-
-    threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
-    return await answer
+def _look_up(host: str, family: int) -> str:
+    try:
+        found = socket.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise socket.gaierror(str(error)) from error
+    return str(found[0][4][0])
 
 
 class Listener:

@@ -9,7 +9,6 @@ configured.
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 import time
 from collections import OrderedDict
@@ -17,8 +16,9 @@ from collections.abc import Callable
 
 from shimlet.identity import format_address
 
-from shimlet_host.model import ServeError, TimeServerStatus
-from shimlet_host.net import EARLIEST_UNIX_TIME, why_not_bound
+from shimlet_host.model import TimeServerStatus
+from shimlet_host.net import EARLIEST_UNIX_TIME
+from shimlet_host.udp import bound_udp_socket
 
 PACKET_BYTES = 48
 FROM_CLIENT, FROM_SERVER = 3, 4
@@ -46,7 +46,7 @@ class TimeServer(asyncio.DatagramProtocol):
         self.answered = self.ignored = self.limited = 0
         self._unix_clock = unix_clock
         self._limit = SourceLimit()
-        self._socket = _bound_socket(host, port)
+        self._socket = bound_udp_socket(host, port, "sntp.bindAddress")
         self._transport: asyncio.DatagramTransport | None = None
         host, port = self._socket.getsockname()[:2]
         self.address = format_address(host, port)
@@ -135,29 +135,3 @@ def timestamp(unix_time: float) -> bytes:
     """Seconds since 1900, modulo 2**32 (they start again in 2036), and 2**-32 seconds."""
     fixed = int((unix_time + SECONDS_FROM_1900_TO_1970) * (1 << 32))
     return (fixed % (1 << 64)).to_bytes(8, "big")
-
-
-def _bound_socket(host: str, port: int) -> socket.socket:
-    address = format_address(host, port)
-    try:
-        family, kind, protocol, _, numeric = socket.getaddrinfo(
-            host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
-        )[0]
-        sock = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _refusal(address, error) from error
-    try:
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
-        sock.bind(numeric)
-    except OSError as error:
-        sock.close()
-        raise _refusal(address, error) from error
-    return sock
-
-
-def _refusal(address: str, error: OSError) -> ServeError:
-    return ServeError(
-        f"Cannot answer questions for the time on {address} (sntp.bindAddress):"
-        f" {why_not_bound(error)}."
-    )
