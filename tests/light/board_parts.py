@@ -28,9 +28,25 @@ class Scratch:
 
 
 def random_port():
-    """A port below those of outgoing connections; MicroPython cannot ask for a free one."""
-    low, high = os.urandom(2)
-    return 15000 + (high << 8 | low) % 15000
+    """A free port below those of outgoing connections; MicroPython cannot ask which one it got."""
+    while True:
+        low, high = os.urandom(2)
+        port = 15000 + (high << 8 | low) % 15000
+        if _is_free(port):
+            return port
+
+
+def _is_free(port):
+    import socket
+
+    probe = socket.socket()
+    try:
+        probe.bind(socket.getaddrinfo("0.0.0.0", port)[0][-1])
+        return True
+    except OSError:
+        return False
+    finally:
+        probe.close()
 
 
 def run(coroutine, limit_s=30):
