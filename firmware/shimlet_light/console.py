@@ -13,6 +13,7 @@ MARK = 0x1E
 # An ESP32 keeps 260 bytes of the line while the node computes; a longer request could lose some.
 MAX_REQUEST = 256
 MAX_ANSWER = 4096
+_TOO_LONG = '\x1e{"error": "the answer is too long"}\n'
 _NO_MEMORY = '\x1e{"error": "there is not enough memory for this answer now"}\n'
 
 
@@ -113,11 +114,7 @@ class Console:
         raise ValueError(f"unknown cmd; known are {known}")
 
     def _write(self, answer: dict) -> None:
-        try:
-            text = _fitting(answer)
-        except MemoryError:
-            text = _NO_MEMORY
-        self.write(text)
+        self.write(_fitting(answer))
 
 
 def _request(line: bytes) -> dict:
@@ -140,17 +137,33 @@ def _add(answer: dict, done: dict) -> None:
 
 
 def _fitting(answer: dict) -> str:
-    """The answer as a marked line within its limit; of a long list the first entries go."""
-    text = json.dumps(answer)
-    for name in ("log", "problems"):
-        while _bytes(text) + 2 > MAX_ANSWER and answer.get(name):
-            answer[name].pop(0)
+    """The answer as a marked line within its limit and the memory: of a long list the first
+    entries go.
+    """
+    while True:
+        try:
             text = json.dumps(answer)
-    if _bytes(text) + 2 > MAX_ANSWER:
-        text = json.dumps({"error": "the answer is too long"})
-    return "\x1e" + text + "\n"
+            if _bytes(text) + 2 <= MAX_ANSWER:
+                return "".join(("\x1e", text, "\n"))  # one copy: it may be long
+            instead = _TOO_LONG
+        except MemoryError:
+            instead = _NO_MEMORY
+        if not _shorten(answer):
+            return instead
+
+
+def _shorten(answer: dict) -> bool:
+    """Drop the first entry of a list that is no more than news; False: there is none."""
+    for name in ("log", "problems"):
+        if answer.get(name):
+            answer[name].pop(0)
+            return True
+    return False
 
 
 def _bytes(text: str) -> int:
-    """How many bytes the text has; a short one is not encoded to know that it fits."""
-    return len(text) if len(text) < MAX_ANSWER // 4 else len(text.encode())
+    """How many bytes the text has. MicroPython can look at them without a copy."""
+    try:
+        return len(memoryview(text))
+    except TypeError:
+        return len(text.encode())

@@ -14,6 +14,8 @@ from shimlet_host.board.deploy import deploy
 from shimlet_host.board.emulator import VirtualBoard
 from shimlet_host.board.line import (
     ANSWER_LIMIT,
+    MARK,
+    REQUEST_LIMIT,
     BoardLine,
     LineError,
     LineReader,
@@ -22,6 +24,8 @@ from shimlet_host.board.line import (
     encode,
     wait_for_node,
 )
+from shimlet_light.console import MARK as MARK_BYTE
+from shimlet_light.console import MAX_ANSWER, MAX_REQUEST
 
 # A console as a node has one, beside a task that prints. sys.stdin itself would not do: it
 # decodes, so half a character blocks the loop and a wrong one raises; read(1) never waits.
@@ -172,10 +176,23 @@ def test_answer_that_is_no_object_is_an_error(far_end: tuple[int, str]) -> None:
             line.ask({"cmd": "peers"})
 
 
+def test_both_ends_of_the_line_have_the_same_limits() -> None:
+    assert (REQUEST_LIMIT, ANSWER_LIMIT) == (MAX_REQUEST, MAX_ANSWER)
+    assert bytes([MARK_BYTE]) == MARK
+
+
 def test_request_beyond_the_limit_is_refused_before_it_is_sent() -> None:
     assert len(encode({"cmd": "x" * 244})) == 256
     with pytest.raises(LineError, match="has 257 bytes; 256 is the most"):
         encode({"cmd": "x" * 245})
+
+
+def test_a_request_is_sent_in_utf_8_and_what_is_no_text_is_refused() -> None:
+    assert (
+        encode({"cmd": "wifi", "ssid": "\u20ac"}) == b'\x1e{"cmd":"wifi","ssid":"\xe2\x82\xac"}\n'
+    )
+    with pytest.raises(LineError, match="no text in UTF-8"):
+        encode({"cmd": "wifi", "ssid": "\udcff"})
 
 
 STREAM = b'boot\r\nhalf a line\x1e{"a": 1}\r\nmore\n\x1e{"b": 2}\n'

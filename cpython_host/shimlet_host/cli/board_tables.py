@@ -124,7 +124,7 @@ def _source(clock: Mapping[str, Any]) -> str:
     if not clock["source"]:
         return "nobody yet"
     ago = clock["syncedAgo"]
-    return clock["source"] + ("" if ago is None else f", {_duration(ago)} ago")
+    return str(clock["source"]) + ("" if ago is None else f", {_duration(ago)} ago")
 
 
 def _wifi(wifi: Mapping[str, Any]) -> str:
