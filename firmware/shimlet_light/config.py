@@ -115,24 +115,31 @@ def save_value(section: str, key: str, value: object, path: str = CONFIG_FILE) -
     config.setdefault(section, {})[key] = value
     after = Reading(path)
     after.take(config)
-    content = _text(config).encode()
-    if after.mistake or len(content) > _MAX_FILE_BYTES:
+    lines: list[bytes] = []
+    _put(lines, "", "", config, "\n")
+    if after.mistake or sum(len(line) for line in lines) > _MAX_FILE_BYTES:
         too_long = f"{path} would be longer than {_MAX_FILE_BYTES} bytes."
         raise ValueError(f"{after.mistake or too_long} Nothing is saved.")
-    files.write(path, content)
+    files.write(path, lines)
 
 
-def _text(value: object, indent: str = "\n") -> str:
-    """JSON with a line for each key and each item, so that people can go on editing it."""
+def _put(lines: "list[bytes]", indent: str, start: str, value, end: str) -> None:
+    """Add a value as JSON: a line for each key and each item, so that people can go on editing.
+
+    Line by line, as a board may not have 4 KB in one piece.
+    """
     inner = indent + "    "
-    if isinstance(value, dict) and len(inner) < 10:
-        parts = [f"{json.dumps(key)}: {_text(value[key], inner)}" for key in sorted(value)]
-    elif isinstance(value, list):
-        parts = [json.dumps(item) for item in value]
+    if isinstance(value, dict) and value and len(indent) < 8:
+        lines.append(f"{indent}{start}{{\n".encode())
+        for key in sorted(value):
+            _put(lines, inner, json.dumps(key) + ": ", value[key], ",\n")
+        lines[-1] = lines[-1][:-2] + b"\n"
+        lines.append(f"{indent}}}{end}".encode())
+    elif isinstance(value, list) and value:
+        lines.append(f"{indent}{start}[\n".encode())
+        for item in value:
+            lines.append(f"{inner}{json.dumps(item)},\n".encode())
+        lines[-1] = lines[-1][:-2] + b"\n"
+        lines.append(f"{indent}]{end}".encode())
     else:
-        parts = []
-    if not parts:
-        return json.dumps(value)
-    first, last = "[]" if isinstance(value, list) else "{}"
-    between = "," + inner
-    return f"{first}{inner}{between.join(parts)}{indent}{last}"
+        lines.append(f"{indent}{start}{json.dumps(value)}{end}".encode())

@@ -25,12 +25,15 @@ def read(path: str, max_bytes: int) -> "bytes | None":
         raise OSError(f"{path} cannot be read: {error}")  # a failing flash is no missing file
 
 
-def write(path: str, content: bytes) -> None:
-    """Put `content` in the place of the file, in one step. An OSError leaves the old one."""
+def write(path: str, content: "bytes | list[bytes]") -> None:
+    """Put `content`, maybe in pieces, in the place of the file, in one step. An OSError leaves the
+    old one.
+    """
     beside = path + ".new"
     try:
         with open(beside, "wb") as file:
-            file.write(content)
+            for piece in content if isinstance(content, list) else (content,):
+                file.write(piece)
         os.rename(beside, path)
     except OSError as error:
         _remove(beside)  # on a full flash what was begun takes the room of others
