@@ -189,7 +189,10 @@ def encode(request: Mapping[str, object]) -> bytes:
     except UnicodeEncodeError:
         raise LineError("The request holds bytes that are no text in UTF-8.") from None
     if len(data) > REQUEST_LIMIT:
-        raise LineError(f"The request has {len(data)} bytes; {REQUEST_LIMIT} is the most.")
+        raise LineError(
+            f"The request has {len(data)} bytes; {REQUEST_LIMIT} is the most that a board takes."
+            " What is longer goes into its config.json."
+        )
     return data
 
 
