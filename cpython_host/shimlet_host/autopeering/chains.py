@@ -41,6 +41,15 @@ class SaltChains:
         """Take a saved record, oldest first."""
         self.records[public_key] = record
 
+    def since(self, unix_time: int) -> dict[bytes, ChainRecord]:
+        """The records used since then, for whoever saves them."""
+        found = {}
+        for public_key, record in reversed(self.records.items()):
+            if record.last_seen < unix_time:
+                break
+            found[public_key] = record
+        return found
+
     def check(
         self, public_key: bytes, salt: bytes, expiration_time: int, timestamp: int, unix_time: int
     ) -> bool:

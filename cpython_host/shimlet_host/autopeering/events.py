@@ -51,7 +51,8 @@ class NeighborDropped:
     """No neighbor any more: close its link, unless it is a manual one."""
 
     peer: Peer
-    why: str  # "link-lost", "replaced", "dropped-by-peer", "no-link", "unverified", "stopping"
+    # "link-lost", "replaced", "dropped-by-peer", "no-link", "unverified", "manual", "stopping"
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from shimlet.identity import Identity
 
 from shimlet_host.autopeering import messages
+from shimlet_host.autopeering.chains import ChainRecord
 from shimlet_host.autopeering.decoding import decode, is_known
 from shimlet_host.autopeering.discovery import Discovery
 from shimlet_host.autopeering.envelope import Envelope, open_envelope, seal
@@ -202,6 +203,18 @@ class Autopeering:
     def set_manual(self, public_keys: Container[bytes]) -> None:
         """Those peered by hand: they are no candidates, and no event here concerns their links."""
         self.selection.manual = public_keys
+
+    def became_manual(self, public_key: bytes) -> None:
+        """A neighbor is peered by hand now: its place is free, and nobody is told to hang up."""
+        self.selection.drop(public_key, "manual", tell=False)
+
+    def load_chain(self, public_key: bytes, record: ChainRecord) -> None:
+        """A salt chain record of before the last stop, the oldest first."""
+        self.selection.chains.load(public_key, record)
+
+    def chains_since(self, unix_time: int) -> dict[bytes, ChainRecord]:
+        """The salt chain records that were made or moved forward since then."""
+        return self.selection.chains.since(unix_time)
 
     def set_mana(self, mana: Mapping[bytes, int]) -> None:
         """New figures from the mana source: {public key: mana}."""

@@ -195,9 +195,9 @@ class Selection:
 
     def _all_asked(self) -> None:
         """The list is exhausted: whoever was filtered may be asked again, after a pause."""
+        self._filtered.clear()
         if self.chosen.is_full:
             return self._update_in(self._pause_s())
-        self._filtered.clear()
         self._update_in(self._local.between(0.5, 1.5) * _ALL_ASKED_S)
 
     def _request(self, peer: Peer) -> None:
@@ -255,7 +255,8 @@ class Selection:
 
     def _choose(self, peer: Peer) -> None:
         outbound_score = self._outbound_score(peer.node_id)
-        if peer.public_key in self.accepted or not self.chosen.takes(outbound_score):
+        taken = peer.public_key in self.accepted or peer.public_key in self.manual
+        if taken or not self.chosen.takes(outbound_score):
             self._send_drop(peer)  # it counts us as a neighbor, and we have changed our mind
             self._filtered.add(peer.public_key)
             return
