@@ -22,6 +22,7 @@ from typing import Protocol
 from shimlet.identity import base58_decode, decode_key
 
 from shimlet_host.background import in_background
+from shimlet_host.config.fields import is_url
 
 MAX_BYTES = 16 * 1024 * 1024  # 100,000 nodes and more
 MAX_MANA = 2**64 - 1
@@ -52,7 +53,7 @@ def mana_source(text: str | None) -> ManaSource | None:
     """The source that the config names: a URL or a path; None: all nodes are equal."""
     if text is None:
         return None
-    if text.lower().startswith(("http://", "https://")):
+    if is_url(text):
         return ManaOfNode(text)
     return ManaFile(Path(text))
 

@@ -173,7 +173,9 @@ def test_text_that_is_no_config_at_all_is_told(tmp_path: Path) -> None:
         ("autoPeering.networkVersion", 2**32),
         ("autoPeering.k", 0),
         ("autoPeering.saltUpdateInterval", "0s"),
-        ("autoPeering.entryNodes", ["entry.example:14626"]),
+        ("autoPeering.saltUpdateInterval", "999ms"),
+        ("autoPeering.manaSource", ""),
+        ("autoPeering.entryNodeOnly", "perhaps"),
         ("node.dataDirectory", 5),
     ],
 )
@@ -257,9 +259,52 @@ def test_the_data_folder_stands_beside_the_config_file(tmp_path: Path) -> None:
     assert by_set.node.data_directory == Path.cwd() / "there"
 
 
-def test_autopeering_is_checked_and_warned_about(tmp_path: Path) -> None:
-    config = load(tmp_path, {"autoPeering": {"enabled": True}})
-    assert any("autoPeering.enabled" in warning for warning in config.warnings)
+GOOD_ENTRY = f"{base58_encode(KEY_B)}@entry.example:14626"
+BAD_ENTRY = "entry.example:14626"
+
+
+def test_a_bad_entry_node_is_named_and_left_out_if_another_is_left(tmp_path: Path) -> None:
+    content = {"enabled": True, "entryNodes": [BAD_ENTRY, GOOD_ENTRY]}
+    config = load(tmp_path, {"autoPeering": content})
+    assert config.auto_peering.entry_nodes == ((KEY_B, "entry.example:14626"),)
+    (warning,) = config.warnings
+    assert f'{tmp_path / "node.json"}: autoPeering.entryNodes: entry 0, "{BAD_ENTRY}"' in warning
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {},
+        {"autoPeering.enabled": False},
+        {"autoPeering.enabled": True, "manualPeering.knownPeers": [peer(KEY_A)]},
+    ],
+)
+def test_a_bad_entry_node_is_left_out_if_peering_is_manual(
+    tmp_path: Path, others: dict[str, object]
+) -> None:
+    config = load(tmp_path, {"autoPeering.entryNodes": BAD_ENTRY, **others})
+    assert config.auto_peering.entry_nodes == ()
+    assert BAD_ENTRY in config.warnings[0]
+
+
+@pytest.mark.parametrize("peers", [[], "[]", ""])
+def test_a_bad_entry_node_stops_a_node_that_has_nobody_else(tmp_path: Path, peers: object) -> None:
+    content = {"autoPeering": {"enabled": "true", "entryNodes": [BAD_ENTRY, f"x@{BAD_ENTRY}"]}}
+    told = problems(tmp_path, {**content, "manualPeering.knownPeers": peers})
+    assert "entry 0: " in told
+    assert "entry 1: " in told
+    assert "Write a list like" in told
+
+
+def test_the_mana_source_is_none_a_url_or_a_path_beside_the_config(tmp_path: Path) -> None:
+    for written, meant in (
+        ("none", None),
+        ("HTTP://192.0.2.7:8080", "HTTP://192.0.2.7:8080"),
+        ("mana.json", str(tmp_path / "mana.json")),
+        ("/tmp/mana.json", "/tmp/mana.json"),
+    ):
+        config = load(tmp_path, {"autoPeering.manaSource": written})
+        assert config.auto_peering.mana_source == meant
 
 
 def test_the_older_name_of_the_external_address_works(tmp_path: Path) -> None:

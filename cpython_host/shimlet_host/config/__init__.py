@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from shimlet_host.config.fields import Address, EntryNode, bind_address
+from shimlet_host.config.entry_nodes import leave_out_bad_entry_nodes
+from shimlet_host.config.fields import Address, EntryNode, bind_address, is_url
 from shimlet_host.config.peers import PeerEntry, PeerListError, show
 from shimlet_host.config.schema import REMEDIES, SECRET_KEYS, Config
 from shimlet_host.config.sources import Collected, Setting, collect
@@ -46,6 +47,7 @@ def load_config(
 ) -> Config:
     """The configuration from all sources. Raises ConfigError."""
     collected = collect(path, os.environ if environment is None else environment, overrides)
+    leave_out_bad_entry_nodes(collected)
     try:
         config = Config.model_validate(_nested(collected.settings))
         _check_together(config, collected)
@@ -78,10 +80,6 @@ def _check_together(config: Config, collected: Collected) -> None:
         collected.problems.append(
             f"{_where(setting)}: this is shorter than the reconnectInterval of"
             f" {manual.reconnect_interval_s:g} s. Write the same duration or a longer one."
-        )
-    if config.auto_peering.enabled:
-        collected.warnings.append(
-            "autoPeering.enabled is true, but this version has manual peering only; it is ignored."
         )
 
 
@@ -123,11 +121,25 @@ def _lower_first(text: str) -> str:
 
 
 def _finished(config: Config, collected: Collected, path: Path | None) -> Config:
-    """The config with its data folder made absolute, and the warnings to print."""
-    setting = collected.settings.get("node.dataDirectory")
-    folder = setting.folder if setting else path.parent if path else Path.cwd()
-    data_directory = (folder / config.node.data_directory.expanduser()).absolute()
+    """The config with its paths made absolute, and the warnings to print."""
+    here = path.parent if path else Path.cwd()
+
+    def absolute(key: str, value: Path) -> Path:
+        setting = collected.settings.get(key)
+        return ((setting.folder if setting else here) / value.expanduser()).absolute()
+
+    data_directory = absolute("node.dataDirectory", config.node.data_directory)
     node = config.node.model_copy(update={"data_directory": data_directory})
+    auto_peering = config.auto_peering
+    mana = auto_peering.mana_source
+    if mana is not None and not is_url(mana):
+        mana = str(absolute("autoPeering.manaSource", Path(mana)))
+        auto_peering = auto_peering.model_copy(update={"mana_source": mana})
     return config.model_copy(
-        update={"node": node, "warnings": tuple(collected.warnings), "file": path}
+        update={
+            "node": node,
+            "auto_peering": auto_peering,
+            "warnings": tuple(collected.warnings),
+            "file": path,
+        }
     )

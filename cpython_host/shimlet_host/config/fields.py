@@ -69,7 +69,10 @@ def _external_address(value: object) -> str:
         raise ValueError("this is neither an IP address nor auto") from None
 
 
-def _entry_node(value: object) -> EntryNode:
+def entry_node(value: object) -> EntryNode:
+    """`<base58 public key>@host:port`."""
+    if isinstance(value, EntryNode):
+        return value
     key, at, address = _text(value).partition("@")
     if not at:
         raise ValueError("an entry node is written <base58 public key>@host:port")
@@ -81,7 +84,7 @@ def _known_peers(value: object) -> tuple[PeerEntry, ...]:
     return tuple(parse_peers_text(value) if isinstance(value, str) else parse_peers(value))
 
 
-def _list(value: object) -> object:
+def list_of(value: object) -> object:
     """Text from the environment is a JSON list, or items with commas between them."""
     if not isinstance(value, str):
         return value
@@ -97,6 +100,18 @@ def _theta(value: object) -> float | None:
     if not 0 < theta <= 1:
         raise ValueError(f"theta is {theta}, which is not above 0 and at most 1")
     return theta
+
+
+def is_url(text: str) -> bool:
+    """Whether this source of mana is a node's web API, and not a file."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def _mana_source(value: object) -> str | None:
+    text = _text(value)
+    if not text:
+        raise ValueError("this is empty")
+    return None if text.lower() == "none" else text
 
 
 def _as_float(value: object) -> float:
@@ -131,16 +146,17 @@ def _level(value: object) -> str:
 
 Bind = Annotated[Address, BeforeValidator(bind_address)]
 NumericAddresses = Annotated[
-    tuple[Annotated[str, BeforeValidator(_numeric_address)], ...], BeforeValidator(_list)
+    tuple[Annotated[str, BeforeValidator(_numeric_address)], ...], BeforeValidator(list_of)
 ]
 EntryNodes = Annotated[
-    tuple[Annotated[EntryNode, BeforeValidator(_entry_node)], ...], BeforeValidator(_list)
+    tuple[Annotated[EntryNode, BeforeValidator(entry_node)], ...], BeforeValidator(list_of)
 ]
 KnownPeers = Annotated[tuple[PeerEntry, ...], BeforeValidator(_known_peers)]
 ExternalAddress = Annotated[str, BeforeValidator(_external_address)]
 Seed = Annotated[bytes, BeforeValidator(parse_seed)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Theta = Annotated[float | None, BeforeValidator(_theta)]
+ManaSource = Annotated[str | None, BeforeValidator(_mana_source)]
 Folder = Annotated[Path, BeforeValidator(_text)]
 Int = Annotated[int, BeforeValidator(_no_bool)]
 U32 = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=2**32 - 1)]

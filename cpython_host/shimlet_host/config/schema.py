@@ -23,6 +23,7 @@ from shimlet_host.config.fields import (
     Int,
     KnownPeers,
     Level,
+    ManaSource,
     NumericAddresses,
     Seconds,
     Seed,
@@ -44,6 +45,8 @@ _FLAG = "Write true or false."
 _FRAME = f"Write a number of bytes from {SMALLEST_BUFFER} to {MAX_FRAME}."
 _PEERS = 'Write a list like [{"publicKey": "<base58>", "address": "192.0.2.1:14666"}].'
 _ENTRIES = 'Write a list like ["<base58 public key>@entry.example:14626"].'
+_SALTS = 'Write a duration of at least "1s", the same in the whole network, like "2h".'
+_MANA = 'Write "none", the path of a JSON file, or a URL like "http://192.0.2.7:8080".'
 _RECONNECT = 'Write a duration from "10ms" to "24h", like "5s".'
 
 
@@ -144,11 +147,16 @@ class Logger(Section):
 
 
 class AutoPeering(Section):
-    """Checked, and not used yet."""
+    """Off unless `enabled`, because joining tells others our address. `mana_source` is a URL, an
+    absolute path, or None: all nodes are equal.
+    """
 
     enabled: bool = Field(False, alias="enabled", description=_FLAG)
     bind_address: Bind = Field(Address("0.0.0.0", 14626), alias="bindAddress", description=_BIND)
     entry_nodes: EntryNodes = Field((), alias="entryNodes", description=_ENTRIES)
+    entry_node_only: bool = Field(False, alias="entryNodeOnly", description=_FLAG)
+    limit_private_networks: bool = Field(False, alias="limitPrivateNetworks", description=_FLAG)
+    mana_source: ManaSource = Field(None, alias="manaSource", description=_MANA)
     version: U32 = Field(0, alias="version", description=_U32)
     network_version: U32 = Field(40, alias="networkVersion", description=_U32)
     request_expiration_time_s: Seconds = _duration("requestExpirationTime", 20.0)
@@ -158,7 +166,9 @@ class AutoPeering(Section):
     verification_lifetime_s: Seconds = _duration("verificationLifetime", 12 * 3600.0)
     query_interval_s: Seconds = _duration("queryInterval", 60.0)
     k: Int = _count("k", 8)
-    salt_update_interval_s: Seconds = _duration("saltUpdateInterval", 2 * 3600.0)
+    salt_update_interval_s: Seconds = Field(
+        2 * 3600.0, alias="saltUpdateInterval", ge=1, le=10_000 * 3600, description=_SALTS
+    )
     max_peering_attempts: Int = _count("maxPeeringAttempts", 3)
     outbound_update_interval_s: Seconds = _duration("outboundUpdateInterval", 1.0)
     full_outbound_update_interval_s: Seconds = _duration("fullOutboundUpdateInterval", 60.0)
