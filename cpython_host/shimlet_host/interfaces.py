@@ -11,11 +11,13 @@ import fcntl
 import ipaddress
 import socket
 import struct
+from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-SIOCGIFADDR, SIOCGIFNETMASK = 0x8915, 0x891B
+SIOCGIFCONF, SIOCGIFNETMASK = 0x8912, 0x891B
+MAX_ADDRESSES = 1024
 IPV6 = Path("/proc/net/if_inet6")
 
 
@@ -25,17 +27,24 @@ def interface_addresses() -> list[str]:
 
 
 def _ipv4() -> Iterator[str]:
-    """The first address of each interface."""
+    """All addresses of all interfaces, second ones included."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        for _, name in socket.if_nameindex():
-            with suppress(OSError):  # one without an address
-                address, mask = (_ask(asker, name, what) for what in (SIOCGIFADDR, SIOCGIFNETMASK))
-                yield ipaddress.ip_interface(f"{address}/{mask}").with_prefixlen
+        for entry in _entries(asker):
+            with suppress(OSError):  # it is gone already
+                mask = fcntl.ioctl(asker, SIOCGIFNETMASK, entry)
+                address, netmask = (socket.inet_ntoa(each[20:24]) for each in (entry, mask))
+                yield ipaddress.ip_interface(f"{address}/{netmask}").with_prefixlen
 
 
-def _ask(asker: socket.socket, name: str, what: int) -> str:
-    answer = fcntl.ioctl(asker, what, struct.pack("256s", name.encode()[:15]))
-    return socket.inet_ntoa(answer[20:24])
+def _entries(asker: socket.socket) -> list[bytes]:
+    """The kernel's records, each with the name of an interface and an address of it."""
+    size = 40 if struct.calcsize("P") == 8 else 32
+    records = array("B", bytes(size * MAX_ADDRESSES))
+    place, length = records.buffer_info()
+    answer = fcntl.ioctl(asker, SIOCGIFCONF, struct.pack("iP", length, place))
+    (used, _) = struct.unpack("iP", answer)
+    content = records.tobytes()
+    return [content[at : at + size] for at in range(0, used, size)]
 
 
 def _ipv6() -> Iterator[str]:
