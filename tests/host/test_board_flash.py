@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 from shimlet_host.board import remote
+from shimlet_host.board.build import contents
 from shimlet_host.board.catalogue import BoardSpec, load
 from shimlet_host.board.deploy import deploy
 from shimlet_host.board.emulator import VirtualBoard
@@ -38,6 +40,14 @@ def quietly(_sentence: str) -> None:
 
 def command(board: str, port: str) -> list[str]:
     return [sys.executable, "-m", "shimlet_host", "board", "flash", board, port]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """What ships does not change while these tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shimlet_host.board.flash.contents", cache(contents))
+        yield
 
 
 # One board goes through a cut and its mending; most tests look at what came out of it.
