@@ -203,9 +203,9 @@ KINDS = (gone, blind, mute, nameless, other_password, driver_error, other_lease)
 ALIKE = 2 * len(KINDS)  # after so many more, the kind and the lease are the same
 
 
-async def outages(scene, first, count):
+async def outages(scene, count):
     """Play them, each from 5 to 300 s; each ends with a link."""
-    for number in range(first, first + count):
+    for number in range(count):
         end = KINDS[number % len(KINDS)](scene)
         await asyncio.sleep(5 + number * 97 % 296)
         end()
@@ -220,13 +220,22 @@ def fill_logs(scene):
 
 
 async def heap_at_rest():
-    """Bytes after a collection; the least of a few, as it takes a word on the stack for a use."""
+    """Bytes after a collection. The least of a few, at different depths: what an old word on the
+    stack seems to point at is kept.
+    """
     least = 1 << 30
-    for _ in range(5):
+    for depth in range(12):
         await asyncio.sleep_ms(70)
-        gc.collect()
-        least = min(least, gc.mem_alloc())
+        least = min(least, heap_from(depth))
     return least
+
+
+def heap_from(depth):
+    """Bytes after a collection in so deep a call."""
+    if depth:
+        return heap_from(depth - 1)
+    gc.collect()
+    return gc.mem_alloc()
 
 
 def connections(scene):
@@ -242,12 +251,12 @@ def stays_the_same(count, pico):
         await scene.until(lambda: scene.linked)
         heap, files, sockets = [0] * ROUNDS, [0] * ROUNDS, [0] * ROUNDS
         a_round = count // ROUNDS // ALIKE * ALIKE
-        done = count - ROUNDS * a_round
-        await outages(scene, 0, done)
+        await outages(scene, count - ROUNDS * a_round)
         for number in range(ROUNDS):
-            await outages(scene, done + number * a_round, a_round)
+            await outages(scene, a_round)
             await asyncio.sleep(QUIET_S)  # until the desktop has closed what it lost
             fill_logs(scene)
+            scene.wlan.calls = []
             heap[number] = await heap_at_rest()
             files[number] = len(os.listdir("/proc/self/fd"))
             sockets[number] = connections(scene)

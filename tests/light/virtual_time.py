@@ -1,9 +1,9 @@
 """Virtual time for a whole node: what it waits for passes at once, real sockets keep working.
 
-`run_virtually(coroutine)` is board_parts.run() with this clock. MicroPython's task queue compares
-moments by the real ticks, so virtual time is real time plus an offset: when all tasks wait and no
-socket is ready, the rest of the wait is added to the offset. Sockets on loopback deliver at once.
-Imported by tests/light.
+`run_virtually(test)` is board_parts.run() with this clock. It stands still while tasks run; when
+all of them wait and no socket is ready, it goes on by the rest of the wait. (It begins at the real
+time, because MicroPython's task queue takes that for tasks that it wakes itself; it soon is far
+ahead.) Sockets on loopback deliver at once. Imported by tests/light.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ class VirtualTime:
 
     def ticks(self):
         """As time.ticks_ms()."""
-        return time.ticks_add(time.ticks_ms(), self.offset)
+        return time.ticks_add(self._start, self.offset)
 
     def passed_ms(self):
         """Since the beginning."""
-        return time.ticks_diff(self.ticks(), self._start)
+        return self.offset
 
     def now(self):
         """As clock.now()."""
