@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shimlet.identity import base58_encode
 from shimlet_host.board.line import LineError
+from shimlet_host.board.pair import no_address
 from shimlet_host.doctor.addresses import addresses_for, share_a_network
 from shimlet_host.doctor.diagnose import (
     CANNOT_TELL,
@@ -161,6 +162,11 @@ def test_how_connections_end_both_ways(there: str, back: str | None, cause: list
     assert shown(board={"reach": there}, host={"reach": back}) == cause
 
 
+def test_a_dial_of_which_nothing_is_known_may_be_in_the_wrong_direction() -> None:
+    finding = diagnose(evidence(board={"reach": None}, host={"reach": OPEN}))
+    assert finding.candidates == ("wrong-direction",)
+
+
 def test_time_outs_between_two_networks_are_a_matter_of_the_networks() -> None:
     far = {"interfaces": network("10.0.0.5/24"), "reach": TIMEOUT}
     listed = (Listing(SMALL, "10.0.0.5:14666"),)
@@ -229,7 +235,8 @@ def test_a_closed_connection_may_have_any_cause_inside_the_handshake() -> None:
 
 
 def test_a_time_out_to_a_far_machine_may_have_any_cause_before_the_handshake() -> None:
-    finding = diagnose(alone("connect-timeout", TIMEOUT))
+    far = (Listing(LARGE, "203.0.113.9:14666", "backing-off", "connect-timeout"),)
+    finding = diagnose(alone(reach=TIMEOUT, peers=far))
     network_causes = {"changed-address", "closed-port", "wrong-direction", "wrong-network"}
     assert (finding.cause, set(finding.candidates)) == (CANNOT_TELL, network_causes)
 
@@ -256,6 +263,18 @@ def test_without_a_shared_network_all_but_loopback_are_offered() -> None:
     host = replace(HOST, interfaces=many)
     assert addresses_for(host, BOARD) == ["10.9.9.9:14666", "[2001:db8::1]:14666"]
     assert share_a_network(host, BOARD) is None
+
+
+def test_a_side_that_cannot_be_dialled_at_all_is_told_from_one_in_no_network() -> None:
+    alone_at_home = replace(HOST, bind="127.0.0.1:14666")
+    assert addresses_for(alone_at_home, BOARD) == []
+    said = no_address(alone_at_home, BOARD)
+    assert said.startswith("The full node listens on 127.0.0.1:14666 alone")
+    assert "`shimlet run --set gossip.bindAddress=0.0.0.0:14666`" in said
+    adrift = replace(BOARD, offline=True, interfaces=())
+    assert addresses_for(adrift, HOST) == []
+    for said in (no_address(adrift, HOST), no_address(HOST, adrift)):
+        assert "`shimlet board wifi /dev/ttyUSB0 --ssid NAME`" in said
 
 
 # Any evidence
@@ -292,7 +311,7 @@ def sides(key: str) -> st.SearchStrategy[Side]:
     )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(sides(SMALL), sides(LARGE), st.booleans())
 def test_any_evidence_gets_a_finding_with_a_sentence(one: Side, two: Side, turned: bool) -> None:
     finding = diagnose(Evidence(two, one) if turned else Evidence(one, two))
@@ -314,7 +333,7 @@ answers = (
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(answers, answers)
 def test_whatever_a_board_answers_there_is_a_finding_or_a_sentence(
     status: dict[str, object], peers: dict[str, object]

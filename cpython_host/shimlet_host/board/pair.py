@@ -202,7 +202,7 @@ class _Pairing:
         if listing is not None and listing.address in found:
             return listing.address
         if not found:
-            raise PairError(_no_address(of, asker))
+            raise PairError(no_address(of, asker))
         return found[0] if len(found) == 1 else self._chosen(of, asker, found)
 
     def _chosen(self, of: Side, asker: Side, found: Sequence[str]) -> str:
@@ -357,7 +357,7 @@ def _with_port(wish: str, of: Side) -> str:
     return address
 
 
-def _no_address(of: Side, asker: Side) -> str:
+def no_address(of: Side, asker: Side) -> str:
     """Why there is no way from one side to the other, and what to do."""
     if asker.offline or of.offline:
         board = asker if asker.port else of

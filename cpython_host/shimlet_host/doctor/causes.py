@@ -84,7 +84,7 @@ def changed_address(evidence: Evidence) -> Verdict:
         return None
     own = evidence.waiter.is_at(evidence.address)
     if own is None:
-        return False if evidence.dial == UNREACHABLE else None
+        return None
     return False if own else evidence.dialler
 
 
@@ -102,7 +102,7 @@ def closed_port(evidence: Evidence) -> Verdict:
         return False
     if evidence.dial == REFUSED:
         return evidence.waiter
-    return False if wrong_network(evidence) else None
+    return None
 
 
 def wrong_network(evidence: Evidence) -> Verdict:
@@ -116,7 +116,7 @@ def wrong_network(evidence: Evidence) -> Verdict:
     apart = evidence.dialler.shares_network(evidence.address) is False
     if evidence.dial == TIMEOUT and apart and evidence.waiter.bind is not None:
         return evidence.peer
-    return False if evidence.dial == REFUSED else None
+    return None
 
 
 def wrong_direction(evidence: Evidence) -> Verdict:
