@@ -171,6 +171,17 @@ def test_everything_in_the_core_ships() -> None:
     assert {module.name for module in ours("shimlet")} <= shipped
 
 
+def test_only_the_start_of_the_node_looks_for_the_wifi_driver() -> None:
+    shipped = Manifest(ROOT / "boards/manifest.py").shipped
+    asking = [
+        module.name
+        for module in map(load, shipped)
+        for asked in module.imports
+        if asked.name == "network"
+    ]
+    assert asking == ["shimlet_light.running"]
+
+
 # The rules can fail.
 
 

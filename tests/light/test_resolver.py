@@ -6,10 +6,13 @@ if not MICROPYTHON:
     skip("needs MicroPython's asyncio")
 
 import asyncio
+import socket
+import time
 
 from light.board_parts import Datagrams, random_port, run
 from shimlet import reasons
-from shimlet_light import clock, dns, resolver
+from shimlet_light import clock, dns, net, resolver
+from shimlet_light.numeric import is_ip
 
 
 def response(question, kind, data, flags=b"\x81\x80"):
@@ -127,6 +130,92 @@ def test_others_run_while_a_name_is_awaited():
         assert len(turns) > 20
 
     hurried(test)
+
+
+class SlowNames:
+    """A socket module whose getaddrinfo() takes 5 s for a name, as MicroPython's may."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __getattr__(self, name):
+        return getattr(socket, name)
+
+    def getaddrinfo(self, host, *more):
+        """See socket."""
+        self.asked.append(host)
+        if not is_ip(host):
+            time.sleep(5)
+        return socket.getaddrinfo(host, *more)
+
+
+def test_no_name_is_ever_given_to_getaddrinfo_which_blocks():
+    slow = SlowNames()
+    resolver.socket = net.socket = slow
+    longest_ms = 0
+    try:
+
+        async def main():
+            nonlocal longest_ms
+            server = Datagrams(lambda q: [response(q, dns.A, b"\x7f\x00\x00\x01")])
+            board = net.BoardNet("127.0.0.1:%d" % server.port)
+            port = random_port()
+            tasks = [asyncio.create_task(server.serve())]
+            tasks.append(asyncio.create_task(board.serve("127.0.0.1", port, id)))
+            tasks.append(asyncio.create_task(dial(board, port)))
+            last = time.ticks_ms()
+            while not tasks[2].done():
+                await asyncio.sleep_ms(1)
+                moment = time.ticks_ms()
+                longest_ms = max(longest_ms, time.ticks_diff(moment, last))
+                last = moment
+            for task in tasks:
+                task.cancel()
+            board.close()
+
+        async def dial(board, port):
+            ip = await board.resolve("desktop.example")
+            await board.connect(ip, port)
+
+        run(main())
+    finally:
+        resolver.socket = net.socket = socket
+    assert len(slow.asked) >= 3 and all(is_ip(host) for host in slow.asked), slow.asked
+    assert longest_ms < 1000
+
+
+def test_without_a_network_a_name_and_an_ip_fail_at_once():
+    async def main():
+        board = net.BoardNet("127.0.0.1:1")
+        board.offline = True
+        for host in ("desktop.example", "192.0.2.1"):
+            try:
+                await board.resolve(host)
+            except OSError as error:
+                assert error.errno == reasons.UNREACHABLE
+            else:
+                raise AssertionError(host)
+
+    run(main())
+
+
+def test_the_networks_name_server_is_asked_unless_the_config_names_one():
+    async def main():
+        served = []
+        for own in (True, False):
+            server = Datagrams(lambda q: [response(q, dns.A, b"\x01\x02\x03\x04")])
+            task = asyncio.create_task(server.serve())
+            there, dead = "127.0.0.1:%d" % server.port, "127.0.0.1:%d" % random_port()
+            board = net.BoardNet(there if own else "")
+            board.use_dns(dead if own else there)
+            served.append(await board.resolve("desktop.example"))
+            board.use_dns(there)
+            assert await board.resolve("desktop.example") == "1.2.3.4"
+            assert len(server.received) == 2, "a name of the last network was remembered"
+            task.cancel()
+        assert served == ["1.2.3.4"] * 2
+
+    run(main())
 
 
 def test_without_a_name_server_the_reason_says_so():
