@@ -11,15 +11,13 @@ with their asserts, and mpremote runs them. Out: a line a file, failures with th
 """
 
 import io
-import os
-import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from bare_metal import ROOT, BoardError, compiled, files_for_board, modules, plain, run, whole
 from shimlet_host.board.catalogue import BoardSpec, load
+from side_by_side import Result, result, run_all
 
 CORE = ["gossip", "handshake", "identity", "link_frames", "link_handshake", "manual", "no_alloc"]
 CORE += ["outbox", "packet", "pending", "reasons", "recent", "ticks", "wire"]
@@ -42,13 +40,6 @@ class Run(NamedTuple):
     files: dict[str, bytes]
 
 
-class Result(NamedTuple):
-    """What a file of tests said, and how many passed, failed, were skipped."""
-
-    said: str
-    counts: list[int]
-
-
 def prepared(board: BoardSpec, frozen: bool) -> Run:
     """The tests' helpers and vectors, and our modules unless they are in the firmware."""
     ours = [] if frozen else [str(modules(board))]
@@ -68,27 +59,17 @@ def run_file(path: str, where: Run) -> Result:
     try:
         run(START.format(path), files, heard, where.firmware, where.board)
     except BoardError as problem:
-        error = f"\n{problem}"
-    *said, last = heard.getvalue().decode(errors="replace").rstrip("\n").split("\n")
-    found = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", last)
-    counts = [int(count) for count in found.groups()] if found and not error else [0, 1, 0]
-    said.append(f"{path} on {where.board.id}: {last}")
-    return Result("\n".join(said), counts)
+        error = str(problem)
+    output = heard.getvalue().decode(errors="replace")
+    return result(f"{path} on {where.board.id}", output, error)
 
 
 def main(arguments: list[str]) -> int:
-    """Run the files, as many at a time as there are processors; answer the exit status."""
+    """Run the files; answer the exit status."""
     frozen = "--frozen" in arguments
     name, *paths = [argument for argument in arguments if argument != "--frozen"]
     where = prepared(load(name, ROOT / "boards"), frozen)
-    total = [0, 0, 0]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for said, counts in pool.map(lambda path: run_file(path, where), paths or TESTS):
-            print(said, flush=True)
-            total = [sum(pair) for pair in zip(total, counts, strict=True)]
-    passed, failed, skipped = total
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed or not passed else 0
+    return run_all(lambda path: run_file(path, where), paths or TESTS)
 
 
 if __name__ == "__main__":
