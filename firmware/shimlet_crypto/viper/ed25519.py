@@ -5,9 +5,18 @@ the caller, or a bool. Called through `shimlet_crypto.ed25519`.
 
 Signing and deriving keys take the same steps on the same memory for all secrets: no branch, no
 index and no big int depends on one, and table entries are selected by reading all. What remains
-is the processor: ESP32, RP2040 and the Cortex-M3 multiply in constant time; where a chip does not
-(a Cortex-M0 with the slow multiplier does), or has a data cache in front of its RAM, signing may
-be timed. Verifying takes as long as its public numbers want.
+is up to the compiler and the processor:
+
+- armv7m, armv7emsp, rv32imc, x86: the compiler makes no branch of a comparison as a number.
+- armv6m (RP2040), xtensawin (ESP32): it makes a short one. SHA-512 has such comparisons, for
+  carries; so the time of hashing the seed, and its prefix with the message, depends on them, by
+  one instruction each. The curve and the numbers mod L have none.
+- All: a chip may multiply small numbers faster. ESP32, RP2040 and the Cortex-M3 take equally long
+  for all products of 32 bits; ask the maker of another one.
+- `viper-rolled`: the number of a table entry passes through Python's small ints, which are
+  shifted and masked alone.
+
+Verifying takes as long as its public numbers want.
 
 Secrets stay in memory until the next call. One thread at a time.
 

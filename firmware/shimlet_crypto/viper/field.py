@@ -75,9 +75,9 @@ def run(x, y, words, script, programs, comb):  # noqa: C901 - a table of functio
             elif op == 7:
                 _keep(words, 2 * d + arg * 80, words, a)
             elif op == 8:
-                entry = _find(words, arg)
+                entry = _find(words, arg)  # no ifs about it, and no product: it may be secret
                 flip = (entry & 1) - 1
-                source, entry = comb, (entry >> 1) * 48
+                source, entry = comb, entry >> 1
                 if not kind:
                     _select(words, d, comb, arg, entry)
                     source, entry = words, d * 2
@@ -207,21 +207,21 @@ def _keep(table: ptr16, d: int, words: ptr32, a: int):
 
 @micropython.viper
 def _find(bits: ptr8, at: int) -> int:
-    """Which of the 48 entries the bits from `at` on name, twice; plus 1 if it is not negative."""
+    """96 times the number of the entry that the bits from `at` on name; 1 more: not negative."""
     bits = ptr8(int(bits) + 440)
     entry = 0
     third = 0
     if at > 17:
-        third = 32
+        third = 16
     if at > 34:
-        third = 64
+        third = 32
     i = 0
     while i < 5:
         entry = entry | (((int(bits[at >> 3]) >> (at & 7)) & 1) << i)
         at += 51
         i += 1
     positive = entry >> 4
-    return (((entry ^ (positive - 1)) & 15) << 1) + third + positive
+    return (((entry ^ (positive - 1)) & 15) + third) * 96 + positive
 
 
 @micropython.viper
