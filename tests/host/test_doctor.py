@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shimlet.identity import base58_encode
 from shimlet_host.board.line import LineError
-from shimlet_host.board.pair import no_address
-from shimlet_host.doctor.addresses import addresses_for, share_a_network
+from shimlet_host.doctor.addresses import addresses_for, no_address, share_a_network
 from shimlet_host.doctor.diagnose import (
     CANNOT_TELL,
     CONNECTED,

@@ -17,8 +17,7 @@ from host.couples import (
     run_shell,
 )
 from shimlet.identity import base58_encode
-from shimlet_host.board import pair as pairing
-from shimlet_host.board.pair import PairError
+from shimlet_host.board.dial_from import PairError, refuse_rare
 
 LARGEST = base58_encode(b"\xff" * 32)
 
@@ -129,6 +128,6 @@ def test_a_key_that_hardly_exists_is_not_looked_for() -> None:
     smallest, largest = base58_encode(bytes(31) + b"\x01"), base58_encode(b"\xff" * 32)
     for key, side in ((smallest, "board"), (largest, "host")):
         with pytest.raises(PairError, match="Hardly any key is"):
-            pairing._refuse_rare(key, side)
+            refuse_rare(key, side)
     for key, side in ((smallest, "host"), (largest, "board"), (SOMEBODY, "board")):
-        pairing._refuse_rare(key, side)
+        refuse_rare(key, side)

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from shimlet.identity import decode_key, format_address, parse_address
+from shimlet.identity import format_address, parse_address
 
-from shimlet_host.doctor.addresses import addresses_for
+from shimlet_host.doctor.addresses import DEFAULT_BIND, addresses_for, no_address
 from shimlet_host.doctor.api import NodeApiClient
 from shimlet_host.doctor.diagnose import CONNECTED, Finding, diagnose, who_dials
 from shimlet_host.doctor.evidence import Evidence, Side
@@ -25,9 +25,9 @@ from shimlet_host.doctor.gather import (
     host_side,
     without_other_loopback,
 )
-from shimlet_host.model import HostError
 
-from .line import Answer, BoardLine, wait_for_node
+from .dial_from import BOARD, HOST, PairError, Say, take_direction
+from .line import Answer, BoardLine
 from .talk import CHANGE_S, granted
 
 LINK_S = 20.0  # one dial after a failed one comes within the reconnect interval, 5 s
@@ -36,18 +36,8 @@ NTP_S = 12.0  # for a board to ask the time servers one after the other, 2 s eac
 MOST_SERVERS = 4  # that a board takes
 POLL_S = 0.1
 TOLERATED_S = 2.0  # a clock that is off by less is right: the line tells whole seconds
-IDENTITY_S = 600.0  # for a slow board to find a rare key
-RESTART_S = 30.0
-RAREST = 200  # one of so many keys on the wanted side is still found by a slow board
-BOARD, HOST = "board", "host"
-DEFAULT_BIND = "0.0.0.0:14666"
 
-Say = Callable[[str], None]
 Choose = Callable[[str, Sequence[str]], str]
-
-
-class PairError(HostError):
-    """The two cannot be paired as wished; the text is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,64 +78,9 @@ def pair(port: str, api: NodeApiClient, wishes: Wishes, say: Say, choose: Choose
     """Make the two known to each other and wait for the link."""
     host_side(api)
     if wishes.dial_from:
-        _take_direction(port, api, wishes.dial_from, say)
+        take_direction(port, api, wishes.dial_from, say)
     with BoardLine(port) as line:
         return _Pairing(line, port, api, wishes, say, choose).run()
-
-
-# A key on the other side
-
-
-def _take_direction(port: str, api: NodeApiClient, dial_from: str, say: Say) -> None:
-    """Give the board a new identity, unless its key makes that side dial already."""
-    host = host_side(api)
-    with BoardLine(port) as line:
-        old = ask_board(line, port)
-        dialler = BOARD if Evidence(host, old).dialler is old else HOST
-        if dialler == dial_from:
-            return
-        _refuse_rare(host.public_key, dial_from)
-        say(f"The board looks for a new key, so that the {_name(dial_from)} dials.")
-        new_key = _renew_key(line, port, host.public_key, dial_from)
-    listing = host.listing(old)
-    if listing is not None:  # before the restarted board dials
-        api.add_peer(new_key, listing.address)
-        api.remove_peer(old.public_key)
-    _await_identity(port, new_key)
-    say(f"The board is a new node now: {new_key}. Its old key {old.public_key} is gone for good.")
-
-
-def _renew_key(line: BoardLine, port: str, host_key: str, dial_from: str) -> str:
-    """Have the board make itself a key on the wanted side of the host's; it then restarts."""
-    side = "smallerThan" if dial_from == BOARD else "largerThan"
-    answer = line.try_ask({"cmd": "identity-new", side: host_key}, IDENTITY_S)
-    if answer is None:
-        raise PairError(f"The board on {port} found no new key within {IDENTITY_S:.0f} s.")
-    return str(granted(answer)["publicKey"])
-
-
-def _name(which: str) -> str:
-    return "board" if which == BOARD else "full node"
-
-
-def _refuse_rare(host_key: str, dial_from: str) -> None:
-    """A search among too few keys would take a board hours."""
-    share = int.from_bytes(decode_key(host_key), "big") / (1 << 256)
-    share = share if dial_from == BOARD else 1 - share
-    if share * RAREST < 1:
-        side = "smaller" if dial_from == BOARD else "larger"
-        raise PairError(
-            f"Hardly any key is {side} than that of the full node, {host_key}: give the full node"
-            " another identity (move its data folder away and start it anew)."
-        )
-
-
-def _await_identity(port: str, key: str) -> None:
-    deadline = time.monotonic() + RESTART_S
-    while wait_for_node(port, RESTART_S).get("publicKey") != key:
-        if time.monotonic() > deadline:
-            raise PairError(f"The board on {port} did not restart as {key}: press its button.")
-        time.sleep(POLL_S)
 
 
 class _Pairing:
@@ -355,20 +290,3 @@ def _with_port(wish: str, of: Side) -> str:
     except ValueError as error:
         raise PairError(f"{wish} is no address: {error}.") from None
     return address
-
-
-def no_address(of: Side, asker: Side) -> str:
-    """Why there is no way from one side to the other, and what to do."""
-    if asker.offline or of.offline:
-        board = asker if asker.port else of
-        return (
-            "The board is in no network yet: give it one by"
-            f" `shimlet board wifi {board.port} --ssid NAME`."
-        )
-    if of.port:
-        return "The board does not tell its address: name it by --board-address IP:PORT."
-    port = parse_address(of.bind or DEFAULT_BIND)[1]
-    return (
-        f"The full node listens on {of.bind} alone, where {asker.name} cannot reach it: start it"
-        f" by `shimlet run --set gossip.bindAddress=0.0.0.0:{port}`."
-    )

@@ -54,9 +54,10 @@ def pair(
     Both go on running, and doing it again is fine. Example: shimlet board pair /dev/ttyUSB0
     """
     from shimlet_host.board import pair as pairing
+    from shimlet_host.board.dial_from import BOARD, HOST
     from shimlet_host.doctor.api import NodeApiClient
 
-    if dial_from not in ("", pairing.BOARD, pairing.HOST):
+    if dial_from not in ("", BOARD, HOST):
         raise typer.BadParameter(f"--dial-from is board or host, not {dial_from!r}.")
 
     def say(sentence: str) -> None:
@@ -76,7 +77,7 @@ def pair(
 
 def _choose(question: str, addresses: Sequence[str], *, interactive: bool) -> str:
     """The address that the user names by its number."""
-    from shimlet_host.board.pair import PairError
+    from shimlet_host.board.dial_from import PairError
 
     if not interactive:
         raise PairError(

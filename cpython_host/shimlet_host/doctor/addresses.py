@@ -10,6 +10,8 @@ from shimlet.identity import parse_address
 
 from .evidence import Side
 
+DEFAULT_BIND = "0.0.0.0:14666"
+
 
 def addresses_for(of: Side, asker: Side) -> list[str]:
     """Where `asker` may dial `of`: in a network of its own, if there is such an address."""
@@ -34,6 +36,23 @@ def share_a_network(one: Side, two: Side) -> tuple[str, str] | None:
             if second:
                 return first, second[0]
     return None
+
+
+def no_address(of: Side, asker: Side) -> str:
+    """Why there is no way from one side to the other, and what to do."""
+    if asker.offline or of.offline:
+        board = asker if asker.port else of
+        return (
+            "The board is in no network yet: give it one by"
+            f" `shimlet board wifi {board.port} --ssid NAME`."
+        )
+    if of.port:
+        return "The board does not tell its address: name it by --board-address IP:PORT."
+    port = parse_address(of.bind or DEFAULT_BIND)[1]
+    return (
+        f"The full node listens on {of.bind} alone, where {asker.name} cannot reach it: start it"
+        f" by `shimlet run --set gossip.bindAddress=0.0.0.0:{port}`."
+    )
 
 
 def _is_loopback(address: str) -> bool:
