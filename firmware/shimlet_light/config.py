@@ -24,7 +24,7 @@ def load(path: str = CONFIG_FILE) -> Settings:
     found = _read(path)
     if found.mistake:
         return _in_place_of(found)
-    if found.text is not None and not found.settings.problems:
+    if found.text is not None:
         _keep(found)
     return found.settings
 
@@ -120,6 +120,7 @@ def save_value(section: str, key: str, value: object, path: str = CONFIG_FILE) -
     if after.mistake or sum(len(line) for line in lines) > _MAX_FILE_BYTES:
         too_long = f"{path} would be longer than {_MAX_FILE_BYTES} bytes."
         raise ValueError(f"{after.mistake or too_long} Nothing is saved.")
+    files.write(_kept(path), lines)  # first: what was taken out must not come back from there
     files.write(path, lines)
 
 

@@ -226,7 +226,7 @@ def saved(before, function, *arguments):
         path = folder + "/config.json"
         files.write(path, before)
         getattr(config, function)(*arguments, path)
-        assert os.listdir(folder) == ["config.json"]
+        assert sorted(os.listdir(folder)) == ["config.good.json", "config.json"]
         return files.read(path, 5000)
 
 

@@ -74,14 +74,24 @@ def test_a_config_that_cannot_be_read_leads_to_the_previous_one():
         assert "cannot be read" in settings.problems[1]
 
 
-def test_only_a_config_without_any_problem_is_kept():
+def test_only_a_config_without_a_mistake_is_kept():
     with Scratch() as folder:
         board = Board(folder)
-        board.start(GOOD)
-        assert board.start(b'{"name": "other", "nme": "x"}').name == "other"
-        assert files.read(board.kept, 5000) == GOOD
-        board.start(b'{"name": "third"}')
-        assert files.read(board.kept, 5000) == b'{"name": "third"}'
+        for content in (GOOD, b'{"name": "second"}', b'{"name": "third", "nme": "unknown"}'):
+            assert board.start(content).name != "board"
+            assert files.read(board.kept, 5000) == content
+            for wrong in (b"{", b'{"name": "fourth", "profile": 5}'):
+                board.start(wrong)
+                assert files.read(board.kept, 5000) == content
+
+
+def test_a_peer_that_was_removed_does_not_come_back_with_the_previous_config():
+    with Scratch() as folder:
+        board = Board(folder)
+        assert len(board.start(GOOD).known_peers) == 1
+        config.save_peers([], board.path)
+        settings = board.start(b"{")
+        assert (settings.name, settings.known_peers) == ("greenhouse", [])
 
 
 def test_what_is_kept_already_is_not_written_again():
