@@ -68,7 +68,7 @@ class Health:
             found = json.loads(files.read(self._path, _MAX_FILE_BYTES) or b"{}")
             self.bites = int(found.get("bites", 0))
             self.last_exception = str(found.get("lastException", ""))[:_MAX_TEXT]
-        except (OSError, ValueError, AttributeError, TypeError, RuntimeError):
+        except (OSError, ValueError, AttributeError, TypeError, RuntimeError, MemoryError):
             pass  # it is damaged, and only what happens from now on is known
         self._saved = (self.bites, self.last_exception)
         self.bites = self.bites + 1 if self.reset_cause == "watchdog" else 0
