@@ -200,14 +200,13 @@ def refused(board: VirtualBoard, spec: BoardSpec, **pretend: object) -> str:
     deploy(board.device, {"/boot.py": boot}, restart=False)
     with pytest.raises(FlashError) as caught:
         flash(board.device, spec, quietly)
-    assert not [p for p in board_info(board.device, [], ["/lib"]).present if "shimlet" in p]
-    remote.reset(board.device)
     heard: list[str] = []
     deadline = time.monotonic() + 5
     with BoardLine(board.device, heard.append) as line:
         while "goes on" not in heard and time.monotonic() < deadline:
             line.listen(0.02)
     assert "goes on" in heard
+    assert not [p for p in board_info(board.device, [], ["/lib"]).present if "shimlet" in p]
     return str(caught.value)
 
 

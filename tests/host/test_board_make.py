@@ -15,7 +15,7 @@ TARGETS = {
     "micropython BOARD=rpi_pico_w PORT=d IMAGE=a.uf2": 'micropython "rpi_pico_w" "d" "a.uf2"',
     "sim NAME=second": "sim second",
     "shell PORT=x.tty": 'shell "x.tty"',
-    "firmware BOARD=qemu_mps2": 'firmware "qemu_mps2"',
+    "firmware BOARD=rpi_pico_w": 'firmware "rpi_pico_w"',
 }
 
 
