@@ -125,6 +125,7 @@ def test_flash_again_copies_nothing_and_the_identity_and_the_users_files_stay(
     assert board_info(device, kept).hashes == before
     assert again.status["publicKey"] == mended.after.status["publicKey"]
     assert f"Stopping what runs on {device}" in said[0]
+    assert not [sentence for sentence in said if "calls itself" in sentence]
     remote.reset(device)
 
 
@@ -143,18 +144,27 @@ def test_module_that_ships_no_longer_is_removed_and_a_changed_one_replaced(
 # The node does not start: the board's own error says why.
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("ValueError('no node today')", r"main\.py ends with ValueError: no node today"),
+        ("MemoryError()", r"Its memory does not suffice: `shimlet board firmware`"),
+    ],
+)
 def test_node_that_does_not_start_is_told_with_the_boards_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shimlet_host.board.flash.UP_WITHIN_S", 2.0)
-    (tmp_path / "main.py").write_text("raise ValueError('no node today')")
+    (tmp_path / "main.py").write_text(f"raise {error}")
     (tmp_path / "manifest.py").write_text("module('main.py')")
-    spec = SIM.model_copy(update={"folder": tmp_path})
+    spec = SIM.model_copy(update={"folder": tmp_path, "board": "OTHER"})
+    said: list[str] = []
     with (
         VirtualBoard(tmp_path / "flash.img") as board,
-        pytest.raises(FlashError, match=r"but: .* main\.py ends with ValueError: no node today"),
+        pytest.raises(FlashError, match=f"All files are on the board, but: .* {sentence}"),
     ):
-        flash(board.device, spec, quietly)
+        flash(board.device, spec, said.append)
+    assert "It calls itself standard, and sim is for OTHER: its LED may differ." in said
 
 
 # What does not fit is refused before anything is copied, and what was stopped goes on.

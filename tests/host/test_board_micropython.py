@@ -180,7 +180,9 @@ def test_absent_drive_is_told_with_the_button_that_makes_it(
 
 
 def test_other_folder_is_no_drive(tmp_path: Path) -> None:
-    with pytest.raises(DriveError, match=r"is not the drive RPI-RP2: its INFO_UF2\.TXT says noth"):
+    with pytest.raises(
+        DriveError, match=r"is not the drive RPI-RP2: its INFO_UF2\.TXT says nothing"
+    ):
         install(PICO_W, str(tmp_path), uf2(tmp_path, RP2040), say=str)
     other = pico_drive(tmp_path, "RP2350")
     with pytest.raises(DriveError, match=r"is not the drive RPI-RP2: .* says RP2350\."):

@@ -70,6 +70,9 @@ def flash(device: str, spec: BoardSpec, say: Say = print, on_output: Say | None 
 
 def _copy(device: str, info: BoardInfo, spec: BoardSpec, say: Say) -> Deployed:
     say(f"{device} is {info.machine}, MicroPython {info.micropython}; comparing files.")
+    itself = info.build.partition("-")[0]
+    if itself not in ("", spec.board):
+        say(f"It calls itself {itself}, and {spec.id} is for {spec.board}: its LED may differ.")
     processor = info.arch if spec.is_this_computer else spec.processor
     files = contents(spec, processor)
     done = deploy(device, files, own_folders=OWN_FOLDERS, restart=False)
@@ -144,4 +147,8 @@ def _why(device: str) -> str:
     except DeployError as error:
         if "mpremote failed" in str(error):
             return f" main.py ends with {str(error).partition(': ')[2]}"
+        if "not enough memory" in str(error):
+            return (
+                " Its memory does not suffice: `shimlet board firmware` makes one that needs less."
+            )
     return ""
