@@ -109,9 +109,10 @@ def test_the_light_node_peers_with_a_full_node_in_128_kb_of_heap(
         key = line.split()[-1]
         full.ask("POST", "/manualpeering/peers", [{"publicKey": key, "address": address}])
         eventually(lambda: full.peer(key)["state"] == "connected", f"no link: {light.lines}")
+        # Which says, too, that the app runs: it starts some seconds after the node.
+        eventually(lambda: full.peer(key)["counters"]["messagesIn"] > 0, "no reading arrived")
         full.ask("POST", "/messages", {"payload": "from the host"})
         light.await_line(lambda text: text == "Heard: from the host", "the message is lost")
-        eventually(lambda: full.peer(key)["counters"]["messagesIn"] > 0, "no reading arrived")
         status = light.ask("status")
         assert status["links"] == 1
         assert status["heap"]["used"] + status["heap"]["free"] < 128 * 1024
