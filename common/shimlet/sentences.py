@@ -69,7 +69,7 @@ _TEXTS = {
     reasons.CLOSED_BY_PEER: ("closed-by-peer", "The peer closed the link."),
     reasons.CONNECTION_LOST: ("connection-lost", "The connection broke."),
     reasons.REPLACED: ("replaced", "A newer connection of the same peer took over."),
-    reasons.REMOVED: ("removed", "The peer was removed from the known peers."),
+    reasons.REMOVED: ("removed", "The peer was removed; no link with it is kept."),
     reasons.ADDRESS_CHANGED: ("address-changed", "The peer was given a new address."),
     reasons.TOO_MANY_HALF_OPEN: (
         "too-many-half-open",

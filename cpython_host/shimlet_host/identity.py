@@ -44,7 +44,9 @@ class HostIdentity(Identity):
     def __repr__(self) -> str:
         return f"HostIdentity({base58_encode(self.public_key)})"
 
-    def sign(self, buf: bytes | bytearray, start: int, length: int, out: bytearray, at: int) -> None:
+    def sign(
+        self, buf: bytes | bytearray, start: int, length: int, out: bytearray, at: int
+    ) -> None:
         """Writes the signature of buf[start:start+length] to out[at:at+64]."""
         signed = crypto_sign(bytes(buf[start : start + length]), self._secret_key)
         out[at : at + SIGNATURE_LENGTH] = signed[:SIGNATURE_LENGTH]
@@ -68,6 +70,11 @@ class HostIdentity(Identity):
     def blake2b(self, data: bytes) -> bytes:
         """BLAKE2b-256: 32 bytes."""
         return hashlib.blake2b(data, digest_size=32).digest()
+
+    @property
+    def seed(self) -> bytes:
+        """The 32 secret bytes that it grew from; the salts of autopeering do, too."""
+        return self._secret_key[:SEED_LENGTH]
 
     def holds(self, seed: bytes) -> bool:
         """Whether this identity grew from `seed`."""

@@ -101,6 +101,37 @@ class TimeServerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class NeighborStatus:
+    """A peer that autopeering knows; `services` are "ip:port" by their names."""
+
+    public_key: bytes
+    node_id: bytes
+    services: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborLists:
+    """What autopeering has found: the verified peers if they were asked for, and the neighbors."""
+
+    known: tuple[NeighborStatus, ...] = ()
+    chosen: tuple[NeighborStatus, ...] = ()
+    accepted: tuple[NeighborStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AutoPeeringStatus:
+    """Where autopeering listens, how many peers it knows, and its counters since the start."""
+
+    address: str
+    known: int
+    verified: int
+    received: int  # datagrams
+    sent: int
+    unsent: int  # the kernel did not take them
+    refusals: dict[str, int]  # how often, by the name of the reason
+
+
+@dataclass(frozen=True, slots=True)
 class NodeInfo:
     """Who this node is."""
 
@@ -115,6 +146,7 @@ class NodeInfo:
     addresses: tuple[str, ...] = ()  # further "ip:port" under which others may dial
     refusals: dict[bytes, str] = field(default_factory=dict)  # see News
     time_server: TimeServerStatus | None = None  # None: there is none
+    auto_peering: AutoPeeringStatus | None = None  # None: it is off
 
 
 class NodeApi(Protocol):
@@ -132,6 +164,9 @@ class NodeApi(Protocol):
     def peers(self) -> Sequence[PeerStatus]: ...
 
     def pending(self) -> Sequence[PendingStatus]: ...
+
+    def neighbors(self, *, known: bool) -> NeighborLists:
+        """What autopeering has found; `known`: the verified peers, too."""
 
     def publish(self, data: bytes) -> bytes:
         """Sends a message and returns its id (32 bytes). Raises MessageError."""

@@ -148,6 +148,7 @@ class Listener:
         self._on_stream = on_stream
         self._socket = _listening_socket(host, port)
         self.address = _text_of(self._socket.getsockname())
+        self.port: int = self._socket.getsockname()[1]
 
     def start(self) -> None:
         """Accept from now on, on the running loop."""

@@ -19,11 +19,12 @@ from shimlet.connection import Connection
 from shimlet.gossip import MAX_MESSAGE, Gossip
 from shimlet.handshake import Rules
 from shimlet.identity import base58_encode, format_address
-from shimlet.manual import KnownPeer, ManualPeering
+from shimlet.manual import KnownPeer
 from shimlet.sentences import name, sentence
 from shimlet.streams import Limits, Streams
 from shimlet.ticks import since
 
+from shimlet_host.auto import Auto
 from shimlet_host.config import Config
 from shimlet_host.events import Subscription
 from shimlet_host.identity import HostIdentity
@@ -31,12 +32,14 @@ from shimlet_host.interfaces import interface_addresses
 from shimlet_host.model import (
     LOCAL,
     MessageError,
+    NeighborLists,
     NodeInfo,
     PeerError,
     PeerStatus,
     PendingStatus,
     StoredMessage,
 )
+from shimlet_host.neighbors import Neighbors
 from shimlet_host.net import HostNet, Listener
 from shimlet_host.news import News
 from shimlet_host.sntp import TimeServer
@@ -78,13 +81,14 @@ class Node:
         self.news = News(self.status)
         self.listener: Listener | None = None
         self.time_server: TimeServer | None = None
+        self.auto: Auto | None = None
         self._started = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
-        self.streams = self._wire()
+        self._neighbors = Neighbors(identity.public_key, MAX_KNOWN_PEERS)
+        self.streams = self._wire(self._neighbors)
 
-    def _wire(self) -> Streams:
+    def _wire(self, manual: Neighbors) -> Streams:
         config = self.config
-        manual = ManualPeering(self.identity.public_key, MAX_KNOWN_PEERS)
         manual.reconnect_interval_ms = round(config.manual_peering.reconnect_interval_s * 1000)
         manual.max_backoff_ms = round(config.manual_peering.max_backoff_s * 1000)
         messages = Gossip(self.identity, _Messages(self.store), SEEN_MESSAGES, relays=True)
@@ -103,6 +107,8 @@ class Node:
         self.streams.rules.addresses = [text.encode() for text in self._own_addresses()]
         if self.config.sntp.bind_address is not None:
             self.time_server = TimeServer(*self.config.sntp.bind_address)
+        if self.config.auto_peering.enabled:
+            self.auto = Auto(self.config, self.identity, self._neighbors, self.net)
 
     def _own_addresses(self) -> list[str]:
         """The "ip:port" texts that a request may be meant for, beside the socket's own."""
@@ -114,8 +120,7 @@ class Node:
         addresses = list(self.config.gossip.addresses)
         external = self.config.network.external_address
         if external != "auto" and self.listener is not None:
-            port = int(self.listener.address.rpartition(":")[2])
-            addresses.append(format_address(external, port))
+            addresses.append(format_address(external, self.listener.port))
         return addresses
 
     async def start(self) -> None:
@@ -127,6 +132,8 @@ class Node:
         self.listener.start()
         if self.time_server is not None:
             await self.time_server.start()
+        if self.auto is not None:
+            self.auto.start(self.streams, self.listener.port)
         self._tasks = [
             asyncio.create_task(self.streams.run()),
             asyncio.create_task(self._flush_regularly()),
@@ -154,6 +161,8 @@ class Node:
             self.listener.close()
         if self.time_server is not None:
             self.time_server.close()
+        if self.auto is not None:
+            await self.auto.stop()
         self.news.hub.close()
         for task in self._tasks:
             task.cancel()
@@ -231,6 +240,10 @@ class Node:
             for p in self.streams.manual.pending.peers
         ]
 
+    def neighbors(self, *, known: bool) -> NeighborLists:
+        """What autopeering has found; nothing while it is off."""
+        return self.auto.neighbors(known=known) if self.auto else NeighborLists()
+
     def publish(self, data: bytes) -> bytes:
         """Send a message to all neighbors; its id. MessageError when it is empty or too large."""
         if not data:
@@ -259,6 +272,7 @@ class Node:
             addresses=tuple(self._further_addresses()),
             refusals={key: name(reason) for key, reason in self.news.refusals.items()},
             time_server=self.time_server.status() if self.time_server else None,
+            auto_peering=self.auto.status() if self.auto else None,
         )
 
     def subscribe(self) -> Subscription:

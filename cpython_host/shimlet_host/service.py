@@ -103,6 +103,8 @@ def _say_hello(node: Node, server: WebServer) -> None:
     log.info("web API listens", url=server.url)
     if info.time_server is not None:
         log.info("time server listens", address=info.time_server.address)
+    if info.auto_peering is not None:
+        log.info("autopeering listens", address=info.auto_peering.address)
     for peer in node.peers():
         dials = "we dial" if peer.outbound else "they dial"
         log.info(

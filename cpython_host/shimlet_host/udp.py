@@ -137,6 +137,8 @@ class UdpShell:
 
     def flush(self) -> None:
         """Hand the events on, send the outbox, set the timer; to be called after each change."""
+        if self._socket.fileno() < 0:
+            return
         while events := self.core.take_events():
             self._on_events(events)
         self._send_all()

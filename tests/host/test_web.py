@@ -16,7 +16,10 @@ import pytest
 from shimlet.identity import base58_encode
 from shimlet_host.events import MAX_LISTENERS, QUEUE_LENGTH, EventHub, Subscription
 from shimlet_host.model import (
+    AutoPeeringStatus,
     MessageError,
+    NeighborLists,
+    NeighborStatus,
     NodeApi,
     NodeInfo,
     PeerError,
@@ -83,6 +86,12 @@ class RecordingNode:
     def pending(self) -> list[PendingStatus]:
         return [PendingStatus(KEY_B, "192.0.2.9", 10, 20, 3)]
 
+    def neighbors(self, *, known: bool) -> NeighborLists:
+        services = {"peering": "192.0.2.9:14626", "gossip": "192.0.2.9:14666"}
+        verified = NeighborStatus(KEY_A, bytes(range(32)), services)
+        chosen = NeighborStatus(KEY_B, bytes(32), {"peering": "[2001:db8::1]:14626"})
+        return NeighborLists((verified,) if known else (), (chosen,), (verified,))
+
     def publish(self, data: bytes) -> bytes:
         if not data:
             raise MessageError("The message is empty.")
@@ -100,7 +109,8 @@ class RecordingNode:
         node_id = bytes(range(32))
         info = NodeInfo(OWN_KEY, node_id, "1.2.3", "spec", "0.0.0.0:14666", 12.3456)
         serving = TimeServerStatus("0.0.0.0:14123", 3, 2, 1)
-        info = replace(info, time_server=serving)
+        auto = AutoPeeringStatus("0.0.0.0:14626", 4, 3, 7, 6, 1, {"expired": 2})
+        info = replace(info, time_server=serving, auto_peering=auto)
         where = {"interfaces": ("192.0.2.7/24",), "addresses": ("192.0.2.8:14666",)}
         return replace(info, unix_time=99, refusals={OWN_KEY: "expired"}, **where)
 
@@ -336,6 +346,30 @@ def test_pending_peers_are_listed() -> None:
     talk(conversation)
 
 
+def test_neighbors_look_as_existing_clients_read_them() -> None:
+    async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
+        short = base58_encode(bytes(range(8)))
+        verified = {
+            "id": short,
+            "publicKey": A,
+            "services": [
+                {"id": "peering", "address": "192.0.2.9:14626"},
+                {"id": "gossip", "address": "192.0.2.9:14666"},
+            ],
+        }
+        chosen = {
+            "id": base58_encode(bytes(8)),
+            "publicKey": B,
+            "services": [{"id": "peering", "address": "[2001:db8::1]:14626"}],
+        }
+        for query, known in (("", []), ("?known=0", []), ("?known=1", [verified])):
+            answer = (await client.get(f"/autopeering/neighbors{query}")).json()
+            assert answer == {"known": known, "chosen": [chosen], "accepted": [verified]}
+        assert_error(await client.get("/autopeering/neighbors?known=2"), 400, "known is")
+
+    talk(conversation)
+
+
 def test_info_health_and_docs_answer() -> None:
     async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
         assert (await client.get("/info")).json() == {
@@ -355,6 +389,15 @@ def test_info_health_and_docs_answer() -> None:
                 "answered": 3,
                 "ignored": 2,
                 "limited": 1,
+            },
+            "autoPeering": {
+                "address": "0.0.0.0:14626",
+                "known": 4,
+                "verified": 3,
+                "received": 7,
+                "sent": 6,
+                "unsent": 1,
+                "refusals": {"expired": 2},
             },
         }
         assert (await client.get("/healthz")).json() == {"status": "ok"}

@@ -11,14 +11,19 @@ from shimlet import __version__
 from shimlet_host.model import NodeApi
 from shimlet_host.web.errors import install_error_model
 from shimlet_host.web.limits import BoundedBody, Callers, FaultBoundary
-from shimlet_host.web.routes import manual_peering_routes, message_routes, node_routes
+from shimlet_host.web.routes import (
+    autopeering_routes,
+    manual_peering_routes,
+    message_routes,
+    node_routes,
+)
 
 
 def create_app(node: NodeApi, *, loopback: bool = True) -> FastAPI:
     """The app of one node. `loopback`: it listens on loopback alone; else it takes no changes."""
     app = FastAPI(title="Shimlet", version=__version__, redirect_slashes=False)
     install_error_model(app)
-    for routes in (manual_peering_routes, message_routes, node_routes):
+    for routes in (manual_peering_routes, autopeering_routes, message_routes, node_routes):
         app.include_router(routes(node))
     # The one added last is the outermost.
     app.add_middleware(BoundedBody)

@@ -54,7 +54,7 @@ async def only_connected(request: Request) -> bool:
     """The filter of the list of peers, from the query or from the body, if there is one."""
     text = request.query_params.get("onlyConnected")
     if text is not None:
-        return _flag(text)
+        return _flag("onlyConnected", text)
     if not (await request.body()).strip():
         return False
     content = await _json(request)
@@ -62,6 +62,11 @@ async def only_connected(request: Request) -> bool:
     if not isinstance(value, bool):
         raise BadRequest('The body must be an object like {"onlyConnected": true}.')
     return value
+
+
+def with_known(request: Request) -> bool:
+    """Whether the verified peers are wanted beside the neighbors."""
+    return _flag("known", request.query_params.get("known", "0"))
 
 
 def limit_of(request: Request) -> int:
@@ -93,10 +98,10 @@ async def _json(request: Request) -> object:
         raise BadRequest("The body holds a number that is too long.") from None
 
 
-def _flag(text: str) -> bool:
+def _flag(name: str, text: str) -> bool:
     flags = {"true": True, "1": True, "false": False, "0": False}
     if text.lower() not in flags:
-        raise BadRequest(f"onlyConnected is {show(text)}, but must be true or false.")
+        raise BadRequest(f"{name} is {show(text)}, but must be true or false.")
     return flags[text.lower()]
 
 

@@ -14,13 +14,21 @@ from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
 from shimlet_host.model import NodeApi
-from shimlet_host.web.bodies import keys_of, limit_of, message_of, only_connected, peers_of
+from shimlet_host.web.bodies import (
+    keys_of,
+    limit_of,
+    message_of,
+    only_connected,
+    peers_of,
+    with_known,
+)
 from shimlet_host.web.shapes import (
     ErrorShape,
     HealthShape,
     InfoShape,
     MessageShape,
     MessageToPublish,
+    NeighborsShape,
     PeerFilter,
     PeerShape,
     PeerToAdd,
@@ -59,6 +67,18 @@ def manual_peering_routes(node: NodeApi) -> APIRouter:
     async def list_pending() -> list[PendingShape]:
         """Who proved a key that is not on the list: add it to accept it."""
         return [PendingShape.of(pending) for pending in node.pending()]
+
+    return router
+
+
+def autopeering_routes(node: NodeApi) -> APIRouter:
+    """Neighbors that the node found by itself."""
+    router = APIRouter(prefix="/autopeering", tags=["autopeering"], responses=_REFUSED)
+
+    @router.get("/neighbors", openapi_extra=_query("known", "boolean"))
+    async def neighbors(request: Request) -> NeighborsShape:
+        """Chosen and accepted neighbors; with `known=1` the verified peers, too."""
+        return NeighborsShape.of(node.neighbors(known=with_known(request)))
 
     return router
 

@@ -13,7 +13,14 @@ from typing import Literal
 from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
-from shimlet_host.model import NodeInfo, PeerStatus, PendingStatus, StoredMessage
+from shimlet_host.model import (
+    NeighborLists,
+    NeighborStatus,
+    NodeInfo,
+    PeerStatus,
+    PendingStatus,
+    StoredMessage,
+)
 
 SHORT_ID_BYTES = 8
 
@@ -90,6 +97,43 @@ class PendingShape(BaseModel):
         )
 
 
+class ServiceShape(BaseModel):
+    id: str
+    address: str
+
+
+class NeighborShape(BaseModel):
+    """As existing nodes write it: `id` is the short form of the node ID."""
+
+    id: str
+    publicKey: str
+    services: list[ServiceShape]
+
+    @classmethod
+    def of(cls, peer: NeighborStatus) -> NeighborShape:
+        return cls(
+            id=base58_encode(peer.node_id[:SHORT_ID_BYTES]),
+            publicKey=base58_encode(peer.public_key),
+            services=[
+                ServiceShape(id=name, address=address) for name, address in peer.services.items()
+            ],
+        )
+
+
+class NeighborsShape(BaseModel):
+    known: list[NeighborShape]
+    chosen: list[NeighborShape]
+    accepted: list[NeighborShape]
+
+    @classmethod
+    def of(cls, lists: NeighborLists) -> NeighborsShape:
+        return cls(
+            known=list(map(NeighborShape.of, lists.known)),
+            chosen=list(map(NeighborShape.of, lists.chosen)),
+            accepted=list(map(NeighborShape.of, lists.accepted)),
+        )
+
+
 class MessageShape(BaseModel):
     """`payload` is null when the bytes are not UTF-8 text."""
 
@@ -121,6 +165,18 @@ class TimeServerShape(BaseModel):
     limited: int
 
 
+class AutoPeeringShape(BaseModel):
+    """`refusals`: how many datagrams were not acted upon, by the reason."""
+
+    address: str
+    known: int
+    verified: int
+    received: int
+    sent: int
+    unsent: int
+    refusals: dict[str, int]
+
+
 class InfoShape(BaseModel):
     """The last ones tell whoever pairs with this node where and when it is, and why it refused the
     last call that claimed to be of a known peer.
@@ -138,6 +194,7 @@ class InfoShape(BaseModel):
     addresses: list[str]
     refusals: dict[str, str]
     timeServer: TimeServerShape | None
+    autoPeering: AutoPeeringShape | None
 
     @classmethod
     def of(cls, info: NodeInfo) -> InfoShape:
@@ -154,6 +211,9 @@ class InfoShape(BaseModel):
             addresses=list(info.addresses),
             refusals={base58_encode(key): why for key, why in info.refusals.items()},
             timeServer=TimeServerShape(**asdict(info.time_server)) if info.time_server else None,
+            autoPeering=(
+                AutoPeeringShape(**asdict(info.auto_peering)) if info.auto_peering else None
+            ),
         )
 
 
