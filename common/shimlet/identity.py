@@ -16,7 +16,9 @@ class Identity:
         self.public_key = public_key
         self.node_id = self.blake2b(public_key)
 
-    def sign(self, buf: "bytes | bytearray", start: int, length: int, out: bytearray, at: int) -> None:
+    def sign(
+        self, buf: "bytes | bytearray", start: int, length: int, out: bytearray, at: int
+    ) -> None:
         """Write the 64-byte signature of buf[start:start+length] to out[at:at+64]."""
         raise NotImplementedError
 
