@@ -26,6 +26,8 @@ class Air:
         self.no_names = False
         self.number = 1  # of the lease
         self.gateway = GATEWAY
+        self.answers = True  # the gateway
+        self.connect_ms = 0
         self.name_server = "0.0.0.0"
         self.wlan = None
         self._open = asyncio.Event()
@@ -202,6 +204,9 @@ class AirNet(BoardNet):
     async def connect(self, ip, port):
         """See Net."""
         await self.air.until_open()
+        await asyncio.sleep_ms(self.air.connect_ms)
+        if ip == self.air.gateway and not self.air.answers:
+            await asyncio.Event().wait()
         return await super().connect(ip, port)
 
 

@@ -336,6 +336,24 @@ def test_a_peer_that_is_switched_off_costs_the_network_nothing_as_long_as_the_ga
     played(play, host="127.0.0.1")
 
 
+def test_what_went_wrong_in_the_last_network_says_nothing_about_the_next_one():
+    async def play(scene):
+        scene.board.manual.max_backoff_ms = 3_600_000
+        scene.change(answers=False, connect_ms=4000)
+        await scene.until(lambda: scene.linked)
+        end = gone(scene)
+        await asyncio.sleep(3600)
+        end()
+        (peer,) = scene.board.manual.known_peers.values()
+        assert peer.failures > 5 and peer.last_error == reasons.UNREACHABLE
+        await scene.until(lambda: scene.wifi.state == CONNECTED, 20_000)
+        assert peer.failures == 0, "else the next dial that fails may be the last for an hour"
+        assert await scene.until(lambda: scene.linked) < 5000
+        assert scene.wifi.restarts == 0
+
+    played(play)
+
+
 def test_where_nobody_ever_answers_the_restarts_become_rare_and_never_end():
     async def play(scene):
         scene.change(mute=True)
