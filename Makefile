@@ -62,7 +62,7 @@ $(SOURCE): tests/rungs/get_source tests/rungs/debian.sh
 	@tests/rungs/get_source
 
 test-frozen: setup $(FROZEN) ## The light tests with our modules frozen into the firmware, in 128 KB of heap
-	MICROPYPATH=.frozen $(FROZEN) -X heapsize=128k tests/run_mpy.py $(or $(FILES),tests/light)
+	.venv/bin/python tests/rungs/run_rung2.py --frozen $(FILES)
 
 $(FROZEN): tests/rungs/get_frozen tests/rungs/frozen.py tests/rungs/stage.py $(SHIPPED) $(SOURCE) | .venv/.ready
 	@tests/rungs/get_frozen
