@@ -147,9 +147,9 @@ class Crowd:
         assert all(
             core.peers._order[at].public_key == key for key, at in core.peers._place.items()
         )
-        ranked = [key for _, key in core.selection._ranking]
+        ranked = [key for _, key in core.selection.candidates._ranking]
         assert sorted(ranked) == sorted(verified)
-        assert sum(core.selection.mana._holders.values()) == len(verified)
+        assert sum(core.selection.candidates.mana._holders.values()) == len(verified)
 
 
 STEPS = st.lists(
@@ -210,7 +210,7 @@ def sizes(core):
         "timers": len(core.local.timers._heap),
         "per_ip": len(core.peers._per_ip),
         "per_subnet": len(core.peers._per_subnet),
-        "in_flight": len(core.discovery._in_flight),
+        "in_flight": len(core.verification._in_flight),
     }
 
 

@@ -27,7 +27,7 @@ def met(count=2, seconds=5.0, **changes):
 def choose(node):
     """Let a node choose neighbors from now on."""
     node.core.selection.chosen.size = PLACES
-    node.core.selection._update_in(0.0)
+    node.core.selection.pace.look_in(0.0)
 
 
 def request_of(node, **changes):

@@ -1,7 +1,7 @@
 """Autopeering: peer discovery and neighbor selection over UDP (protocol.md, the specification).
 
 Pure: no asyncio, socket, clock or random source. `Autopeering` in protocol.py is the whole
-interface; discovery.py and selection.py are the two halves of the protocol.
+interface; verification.py, discovery.py and selection.py are the three parts of the protocol.
 """
 
 from shimlet_host.autopeering.parameters import Parameters

@@ -1,323 +1,53 @@
-"""Peer discovery (specification, "Peer Discovery"): verify peers by Ping and Pong, and ask the
-verified ones for more.
+"""Peer discovery (specification, "Discovery"): ask verified peers for others, and tell of ours.
 
 For each message there is a validate function, for the cheap checks before its signature is looked
-at, and an on_ function, which changes state; both are called by protocol.py. What selection.py has
-to know comes as two callbacks, peer_verified and peer_lost.
+at, and an on_ function, which changes state; both are called by protocol.py.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable
-
 from shimlet_host.autopeering import encoding, messages, networks
 from shimlet_host.autopeering.envelope import SEALED_BYTES
-from shimlet_host.autopeering.events import EntryNodeSilent, PeerLost, PeerVerified
 from shimlet_host.autopeering.local import Local
-from shimlet_host.autopeering.own_address import OwnAddress
-from shimlet_host.autopeering.parameters import (
-    EAGER_QUERIES,
-    ENTRY_RETRY_S,
-    MAX_IN_FLIGHT,
-    MAX_PACKET,
-    MAX_PEERS_IN_RESPONSE,
-    MAX_SERVICES,
-)
-from shimlet_host.autopeering.peers import PEERING, KnownPeer, Peer, Peers
+from shimlet_host.autopeering.parameters import EAGER_QUERIES, MAX_PACKET, MAX_PEERS_IN_RESPONSE
+from shimlet_host.autopeering.peers import PEERING, KnownPeer
 from shimlet_host.autopeering.reasons import Reason
 from shimlet_host.autopeering.requests import Request, Requests
+from shimlet_host.autopeering.verification import Verification
 
-_UNSPECIFIED = "0.0.0.0"  # what every src_addr is, also over IPv6
-_PING_BACK_WAIT_S = 0.5  # how long a peer may take to ping us before we ask it something
 _FIRST_QUERY_S = 0.5
-_MAX_WAITING = 1024  # requests that wait for the other side's Ping; each for half a second
 _QUERIES = 2  # peers asked for others each queryInterval: one alone might be an attacker
-_OVERLOADED_S = 1.0  # until the next try when too many requests are open
-
-PeerCall = Callable[[Peer], None]
 
 
 class Discovery:
-    """The known and the verified peers of one node, and the messages 10 to 13."""
+    """The messages 12 and 13 of one node."""
 
-    def __init__(
-        self, local: Local, requests: Requests, peers: Peers, own_address: OwnAddress
-    ) -> None:
+    def __init__(self, local: Local, requests: Requests, verification: Verification) -> None:
         self._local = local
         self._requests = requests
-        self.peers = peers
-        self._own_address = own_address
-        self._due: deque[KnownPeer] = deque()  # it is time; they wait for a slot
-        self._slots: set[tuple[bytes, str]] = set()  # verified now, out of the queue
-        self._in_flight: dict[tuple[bytes, str], Request] = {}  # all open Pings
+        self._verification = verification
+        self._peers = verification.peers
         self._queries: dict[tuple[bytes, str], Request] = {}
-        self._replacements: OrderedDict[tuple[bytes, str], KnownPeer] = OrderedDict()
-        self._waiting: dict[tuple[bytes, str], list[Callable[[], None]]] = {}
-        self._entry_nodes: dict[bytes, KnownPeer | None] = {}
-        self.peer_verified: PeerCall = lambda peer: None
-        self.peer_lost: PeerCall = lambda peer: None
+        verification.peer_met = self._peer_met
 
     def start(self) -> None:
-        """Begin to ask for peers; the known ones are verified as they become due."""
+        """Begin to ask for peers."""
         self._local.after(_FIRST_QUERY_S, self._query)
 
-    # THE KNOWN PEER LIST
-
-    def add_entry_node(self, public_key: bytes, ip: str, port: int) -> None:
-        """Know an entry node, or that its name has another address now."""
-        before = self._entry_nodes.get(public_key)
-        if before is not None and before.ip == ip and before.port == port:
-            return
-        if before is not None and before.peer is None:
-            self._forget(before)
-        known = self.peers.known.get((public_key, ip)) or KnownPeer(public_key, ip, port)
-        known.entry, known.called = True, False
-        self._entry_nodes[public_key] = known
-        if known.key not in self.peers.known:
-            self.peers.add(known)
-            self._enqueue(known, self._local.now)
-
-    def add(self, public_key: bytes, ip: str, port: int) -> None:
-        """Know a peer that somebody told of, or that was verified before the last stop."""
-        if public_key == self._local.public_key or (public_key, ip) in self.peers.known:
-            return
-        if not 0 < port < 65536 or not self._local.may_know(ip):
-            return
-        known = KnownPeer(public_key, ip, port)
-        reason = self.peers.refuses(ip)
-        if reason is None:
-            self.peers.add(known)
-            self._enqueue(known, self._local.now)
-        else:
-            self._local.counters[reason] += 1
-            self._keep_replacement(known, reason)
-
-    def _keep_replacement(self, known: KnownPeer, reason: Reason) -> None:
-        """While the list is full, remember the last few that were told of."""
-        if reason == Reason.FULL:
-            self._replacements[known.key] = known
-            while len(self._replacements) > self._local.parameters.max_replacements:
-                self._replacements.popitem(last=False)
-
-    def _forget(self, known: KnownPeer) -> None:
-        self.peers.remove(known)
-        if known.timer is not None:
-            known.timer.cancel()
-        request = self._in_flight.pop(known.key, None)
-        if request is not None:
-            self._requests.close(request)
-            self._slots.discard(known.key)
-        if self._replacements and self.peers.refuses(known.ip) is None:
-            _, successor = self._replacements.popitem()
-            self.add(successor.public_key, successor.ip, successor.port)
-
-    def _enqueue(self, known: KnownPeer, due: float) -> None:
-        """Verify a peer at this time: the known peer list is a time-priority queue."""
-        if known.timer is not None:
-            known.timer.cancel()
-        known.timer = self._local.timers.at(due, lambda: self._is_due(known))
-
-    def _is_due(self, known: KnownPeer) -> None:
-        known.timer = None
-        self._due.append(known)
-        self._verify_due()
-
-    def _verify_due(self) -> None:
-        """Ping every due peer, at most ten at once."""
-        while self._due and len(self._slots) < MAX_IN_FLIGHT:
-            known = self._due.popleft()
-            if self.peers.known.get(known.key) is known and known.key not in self._in_flight:
-                self._verify(known)
-
-    # VERIFYING
-
-    def _verify(self, known: KnownPeer) -> None:
-        """Ping a peer until it answers, up to the attempts that it has."""
-        parameters = self._local.parameters
-        verified = known.peer is not None
-        attempts = parameters.max_reverify_attempts if verified else parameters.max_verify_attempts
-        if self._ping(known, attempts):
-            self._slots.add(known.key)
-        else:
-            self._enqueue(known, self._local.now + _OVERLOADED_S)
-
-    def _ping(self, known: KnownPeer, attempts: int) -> bool:
-        """Begin to ping; False: too many requests are open."""
-        request = Request(
-            known.public_key,
-            (known.ip, known.port),
-            attempts,
-            _Pings(self._local, known.ip),
-            lambda: self._unanswered(known),
-        )
-        started = self._requests.start(request)
-        if started:
-            self._in_flight[known.key] = request
-        return started
-
-    def _unanswered(self, known: KnownPeer) -> None:
-        """All attempts failed: a new peer leaves the known list, a verified one both lists."""
-        self._ended(known)
-        peer = known.peer
-        if known.entry:
-            self.peers.unverify(known)
-            self._enqueue(known, self._local.now + ENTRY_RETRY_S)
-            self._local.events.append(EntryNodeSilent(known.public_key))
-        else:
-            self._forget(known)
-        if peer is not None:
-            self._lost(peer)
-
-    def _ended(self, known: KnownPeer) -> None:
-        self._in_flight.pop(known.key, None)
-        self._slots.discard(known.key)
-        self._verify_due()
-
-    def _lost(self, peer: Peer) -> None:
-        self._local.events.append(PeerLost(peer))
-        self.peer_lost(peer)
-
-    # PING AND PONG
-
-    def validate_ping(self, ping: messages.Ping) -> Reason | None:
-        """Version, network, freshness and addresses."""
-        parameters = self._local.parameters
-        if ping.version != parameters.version:
-            return Reason.WRONG_VERSION
-        if ping.network_id != parameters.network_version:
-            return Reason.WRONG_NETWORK
-        if not networks.is_unspecified(ping.src_addr) or not 0 < ping.src_port < 65536:
-            return Reason.BAD_SOURCE
-        if parameters.check_destination and not self._own_address.is_ours(ping.dst_addr):
-            return Reason.WRONG_DESTINATION
-        return self._local.freshness(ping.timestamp)
-
-    def on_ping(
-        self, ping: messages.Ping, public_key: bytes, ip: str, req_hash: bytes
-    ) -> Reason | None:
-        """Answer with a Pong, and ping a sender back that is not verified here."""
-        pong = encoding.pong_around(self._local.encoded_services, req_hash, ip)
-        self._local.send(pong, (ip, ping.src_port))
-        known = self.peers.known.get((public_key, ip))
-        reason = None
-        if known is None:
-            reason, known = self._meet(public_key, ip, ping.src_port)
-        if known is not None:
-            known.heard_at = self._local.now
-            if known.peer is None:
-                self._ping_back(known, ping.src_port)
-            self._heard(known)
-        return reason
-
-    def _meet(
-        self, public_key: bytes, ip: str, port: int
-    ) -> tuple[Reason | None, KnownPeer | None]:
-        """Know a peer by its own Ping; it gets one Ping for it and no more."""
-        reason = self.peers.refuses(ip)
-        if reason is not None:
-            return reason, None
-        known = KnownPeer(public_key, ip, port, called=True)
-        self.peers.add(known)
-        return None, known
-
-    def _ping_back(self, known: KnownPeer, port: int) -> None:
-        """Outside the queue's pace, since an existing node waits for it only half a second."""
-        request = self._in_flight.get(known.key)
-        if request is not None:
-            self._requests.hurry(request)
-            return
-        known.port = port
-        attempts = 1 if known.called else self._local.parameters.max_verify_attempts
-        if not self._ping(known, attempts) and known.called:
-            self._forget(known)
-
-    def validate_pong(self, pong: messages.Pong, public_key: bytes, ip: str) -> Reason | None:
-        """Whether it answers an open Ping, from a place that makes sense."""
-        request = self._requests.find(public_key, ip, pong.req_hash)
-        if request is None or not isinstance(request.make, _Pings):
-            return Reason.UNSOLICITED
-        services = pong.services or {}
-        peering = services.get(PEERING)
-        if not 1 <= len(services) <= MAX_SERVICES or peering is None:
-            return Reason.BAD_SERVICES
-        if peering.port != request.address[1]:
-            return Reason.BAD_SERVICES
-        if self._local.parameters.check_destination and not self._own_address.is_ours(
-            pong.dst_addr
-        ):
-            return Reason.WRONG_DESTINATION
-        return None
-
-    def on_pong(self, pong: messages.Pong, public_key: bytes, ip: str) -> Reason | None:
-        """The sender is verified, with what it offers."""
-        request = self._requests.find(public_key, ip, pong.req_hash)
-        known = self.peers.known.get((public_key, ip))
-        if request is None:
-            return Reason.UNSOLICITED
-        self._requests.close(request)
-        if known is None:
-            return Reason.UNSOLICITED
-        self._ended(known)
-        self._verified(known, Peer(public_key, ip, dict(pong.services or {})))
-        self._own_address.vote(ip, pong.dst_addr, len(self.peers.verified))
-        return None
-
-    def _verified(self, known: KnownPeer, peer: Peer) -> None:
-        is_new = known.peer is None
-        known.called = False
-        known.port = peer.address[1]
-        replaced = self.peers.verify(known, peer)
-        if replaced is not None and replaced.peer is not None:
-            self._moved(replaced, replaced.peer)
-        self._enqueue(known, self._local.now + self._local.parameters.verification_lifetime_s)
-        self._local.events.append(PeerVerified(peer))
-        self.peer_verified(peer)
-        if is_new and len(self.peers.verified) <= EAGER_QUERIES:
+    def _peer_met(self, known: KnownPeer) -> None:
+        """The first peers are asked at once, so that a new node finds the network in seconds."""
+        if len(self._peers.verified) <= EAGER_QUERIES:
             self._ask_for_peers(known)
-
-    def _moved(self, known: KnownPeer, peer: Peer) -> None:
-        """The same identity was verified elsewhere: where it was before, it is no more."""
-        if known.entry:
-            known.entry = False
-            self._entry_nodes[known.public_key] = self.peers.verified[known.public_key]
-            self.peers.verified[known.public_key].entry = True
-        self._forget(known)
-        self._lost(peer)
-
-    # BEFORE A REQUEST OF OURS
-
-    def ensure_verified(self, known: KnownPeer, then: Callable[[], None]) -> None:
-        """Call `then` once the peer has had its chance to verify us, at once if it has.
-
-        A peer drops our request unless it has pinged us from where we are; so we ping it, wait
-        half a second for its own Ping, and then ask in any case.
-        """
-        lifetime_s = self._local.parameters.verification_lifetime_s
-        if self._local.now - known.heard_at < lifetime_s or len(self._waiting) >= _MAX_WAITING:
-            return then()
-        waiting = self._waiting.setdefault(known.key, [])
-        waiting.append(then)
-        if len(waiting) == 1:
-            if known.key not in self._in_flight:
-                self._ping(known, self._local.parameters.max_reverify_attempts)
-            self._local.after(_PING_BACK_WAIT_S, lambda: self._heard(known))
-
-    def _heard(self, known: KnownPeer) -> None:
-        for then in self._waiting.pop(known.key, ()):
-            then()
-
-    # DISCOVERY REQUEST AND RESPONSE
 
     def _query(self) -> None:
         """Ask two verified peers for others."""
-        count = len(self.peers.verified)
+        count = len(self._peers.verified)
         self._local.after(self._local.parameters.query_interval_s, self._query)
         for index in self._local.entropy.sample(range(count), min(_QUERIES, count)):
-            self._ask_for_peers(self.peers.nth_verified(index))
+            self._ask_for_peers(self._peers.nth_verified(index))
 
     def _ask_for_peers(self, known: KnownPeer) -> None:
-        self.ensure_verified(known, lambda: self._send_query(known))
+        self._verification.ensure_verified(known, lambda: self._send_query(known))
 
     def _send_query(self, known: KnownPeer) -> None:
         if known.peer is None or known.key in self._queries:
@@ -336,14 +66,13 @@ class Discovery:
     def _silent(self, known: KnownPeer) -> None:
         """A verified peer that does not answer is verified again, now."""
         self._queries.pop(known.key, None)
-        if known.peer is not None and known.key not in self._in_flight:
-            self._enqueue(known, self._local.now)
+        self._verification.doubt(known)
 
     def on_discovery_request(
         self, request: messages.DiscoveryRequest, public_key: bytes, ip: str, req_hash: bytes
     ) -> Reason | None:
         """Tell a verified peer of up to six others."""
-        sender = self.peers.verified_at(public_key, ip)
+        sender = self._peers.verified_at(public_key, ip)
         if sender is None or sender.peer is None:
             return Reason.UNVERIFIED
         response = messages.DiscoveryResponse(req_hash, self._some_peers(public_key))
@@ -357,9 +86,9 @@ class Discovery:
 
     def _some_peers(self, asking: bytes) -> list[messages.PeerEntry]:
         """Random verified peers; whoever asks knows itself."""
-        count = len(self.peers.verified)
+        count = len(self._peers.verified)
         drawn = self._local.entropy.sample(range(count), min(MAX_PEERS_IN_RESPONSE + 1, count))
-        found = [self.peers.nth_verified(index).peer for index in drawn]
+        found = [self._peers.nth_verified(index).peer for index in drawn]
         entries = [
             messages.PeerEntry(peer.public_key, peer.ip, peer.services)
             for peer in found
@@ -388,28 +117,8 @@ class Discovery:
             told = networks.canonical(entry.ip)
             peering = entry.services.get(PEERING)
             if told is not None and peering is not None and len(entry.public_key) == 32:
-                self.add(entry.public_key, told, peering.port)
+                self._verification.add(entry.public_key, told, peering.port)
         return None
-
-
-class _Pings:
-    """Makes a new Ping for each attempt."""
-
-    def __init__(self, local: Local, ip: str) -> None:
-        self._local = local
-        self._ip = ip
-
-    def __call__(self) -> bytes:
-        parameters = self._local.parameters
-        ping = messages.Ping(
-            parameters.version,
-            parameters.network_version,
-            self._local.unix_time,
-            _UNSPECIFIED,
-            self._local.services[PEERING].port,
-            self._ip,
-        )
-        return encoding.encode_ping(ping)
 
 
 class _Query:

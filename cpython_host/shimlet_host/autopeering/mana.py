@@ -47,6 +47,7 @@ class ManaRank:
         self._mana: Mapping[bytes, int] = {}
         self._holders: Counter[int] = Counter()
         self._bounds: Bounds | None = None
+        self._potential = 0
 
     def of(self, public_key: bytes) -> int:
         """The mana of a node."""
@@ -73,9 +74,19 @@ class ManaRank:
 
     def includes(self, public_key: bytes) -> bool:
         """Whether this peer, not ourselves, has a mana similar enough."""
-        if public_key == self._own_key:
-            return False
+        lowest, highest = self._interval()
+        return public_key != self._own_key and lowest <= self.of(public_key) <= highest
+
+    def potential(self) -> int:
+        """How many verified peers are similar enough."""
+        self._interval()
+        return self._potential
+
+    def _interval(self) -> Bounds:
         if self._bounds is None:
-            self._bounds = mana_bounds(self._holders, self.of(self._own_key), self._r, self._rho)
-        lowest, highest = self._bounds
-        return lowest <= self.of(public_key) <= highest
+            ours = self.of(self._own_key)
+            self._bounds = lowest, highest = mana_bounds(self._holders, ours, self._r, self._rho)
+            self._potential = sum(
+                count for mana, count in self._holders.items() if lowest <= mana <= highest
+            )
+        return self._bounds

@@ -58,7 +58,7 @@ class Neighborhood:
         """The neighbor that was removed, None if it was none."""
         return self.neighbors.pop(public_key, None)
 
-    def rescore(self, score_of: Callable[[bytes], int]) -> None:
-        """A new salt: neighbors stay, with new scores. `score_of` takes a node ID."""
+    def rescore(self, score_of: Callable[[Peer], int]) -> None:
+        """A new salt: neighbors stay, with new scores."""
         for neighbor in self.neighbors.values():
-            neighbor.score = score_of(neighbor.peer.node_id)
+            neighbor.score = score_of(neighbor.peer)

@@ -31,6 +31,7 @@ from shimlet_host.autopeering.reasons import Reason
 from shimlet_host.autopeering.requests import Requests, request_hash
 from shimlet_host.autopeering.salt import SaltChain
 from shimlet_host.autopeering.selection import Selection
+from shimlet_host.autopeering.verification import Verification
 
 
 class Checked:
@@ -78,9 +79,10 @@ class Autopeering:
         self.requests = Requests(self.local)
         self.peers = Peers(parameters)
         own_address = OwnAddress(self.local, interfaces, external)
-        self.discovery = Discovery(self.local, self.requests, self.peers, own_address)
+        self.verification = Verification(self.local, self.requests, self.peers, own_address)
+        self.discovery = Discovery(self.local, self.requests, self.verification)
         chain = SaltChain(seed, self.local.node_id, parameters)
-        self.selection = Selection(self.local, self.requests, self.discovery, chain)
+        self.selection = Selection(self.local, self.requests, self.verification, chain)
         self._buckets = TokenBuckets()
         self._validate, self._handle = self._tables()
 
@@ -153,10 +155,11 @@ class Autopeering:
 
     def _tables(self) -> tuple[_Validators, _Handlers]:
         """What validates and what handles each message: the one place that knows them all."""
-        discovery, selection, local = self.discovery, self.selection, self.local
+        verification, discovery = self.verification, self.discovery
+        selection, local = self.selection, self.local
         validators: _Validators = {
-            messages.Ping: lambda m, key, ip: discovery.validate_ping(m),
-            messages.Pong: discovery.validate_pong,
+            messages.Ping: lambda m, key, ip: verification.validate_ping(m),
+            messages.Pong: verification.validate_pong,
             messages.DiscoveryRequest: lambda m, key, ip: local.freshness(m.timestamp),
             messages.DiscoveryResponse: discovery.validate_discovery_response,
             messages.PeeringRequest: lambda m, key, ip: selection.validate_peering_request(m),
@@ -164,8 +167,8 @@ class Autopeering:
             messages.PeeringDrop: selection.validate_peering_drop,
         }
         handlers: _Handlers = {
-            messages.Ping: discovery.on_ping,
-            messages.Pong: lambda m, key, ip, _: discovery.on_pong(m, key, ip),
+            messages.Ping: verification.on_ping,
+            messages.Pong: lambda m, key, ip, _: verification.on_pong(m, key, ip),
             messages.DiscoveryRequest: discovery.on_discovery_request,
             messages.DiscoveryResponse: lambda m, key, ip, _: discovery.on_discovery_response(
                 m, key, ip
@@ -194,11 +197,11 @@ class Autopeering:
 
     def add_entry_node(self, public_key: bytes, ip: str, port: int) -> None:
         """An entry node and the address that its name has now."""
-        self.discovery.add_entry_node(public_key, ip, port)
+        self.verification.add_entry_node(public_key, ip, port)
 
     def add_known(self, public_key: bytes, ip: str, port: int) -> None:
         """A peer that was verified before the last stop."""
-        self.discovery.add(public_key, ip, port)
+        self.verification.add(public_key, ip, port)
 
     def set_manual(self, public_keys: Container[bytes]) -> None:
         """Those peered by hand: they are no candidates, and no event here concerns their links."""
@@ -218,7 +221,7 @@ class Autopeering:
 
     def set_mana(self, mana: Mapping[bytes, int]) -> None:
         """New figures from the mana source: {public key: mana}."""
-        self.selection.mana.replace(mana, self.peers.verified)
+        self.selection.candidates.mana.replace(mana, self.peers.verified)
 
     def link_up(self, public_key: bytes) -> None:
         """The TCP link to a neighbor stands."""

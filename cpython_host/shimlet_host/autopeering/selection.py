@@ -1,20 +1,20 @@
 """Neighbor selection (specification, "Neighbor Selection"): whom we ask, and whom we accept.
 
 Chosen neighbors are asked one after the other, the closest under our public salt first; accepted
-ones have asked us, and passed the tests of mana, salt chain and theta. As in discovery.py there is
-a validate function for the cheap checks of each message, and an on_ function that changes state.
-Called by protocol.py.
+ones have asked us, and passed the tests of mana, salt chain and theta. For each message there is a
+validate function, for the cheap checks, and an on_ function, which changes state. Called by
+protocol.py.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Container
 
 from shimlet_host.autopeering import encoding, messages, networks
+from shimlet_host.autopeering.answers import Answer, Answers
+from shimlet_host.autopeering.candidates import Candidates
 from shimlet_host.autopeering.chains import SaltChains
-from shimlet_host.autopeering.discovery import Discovery
 from shimlet_host.autopeering.events import (
     NeighborAccepted,
     NeighborChosen,
@@ -22,11 +22,10 @@ from shimlet_host.autopeering.events import (
     SaltUpdated,
 )
 from shimlet_host.autopeering.local import Local
-from shimlet_host.autopeering.mana import ManaRank
 from shimlet_host.autopeering.neighborhood import Neighbor, Neighborhood
+from shimlet_host.autopeering.pacing import Pace
 from shimlet_host.autopeering.parameters import (
     ACCEPT_LINK_S,
-    MAX_REPEATS,
     NEIGHBORS_PER_SUBNET,
     SALT_LENGTH,
 )
@@ -34,52 +33,42 @@ from shimlet_host.autopeering.peers import Peer
 from shimlet_host.autopeering.reasons import Reason
 from shimlet_host.autopeering.requests import Request, Requests
 from shimlet_host.autopeering.salt import PublicSalt, SaltChain
-from shimlet_host.autopeering.score import WHOLE, auto_theta, score
+from shimlet_host.autopeering.score import score
 from shimlet_host.autopeering.timers import Timer
-
-_NEXT_S = 0.1  # random pause between two requests of one round, at most
-_ALL_ASKED_S = 2.0  # pause after everybody was asked in vain, before they are asked again
-# Each neighbor that a full node replaces leaves one place empty and, most times, one node short,
-# and the places that are left are rarely within the reach of those who look. So a full node looks
-# for closer peers after fullOutboundUpdateInterval, then after 8 and 64 times as long, until the
-# next salts. Without this some 95 % of 100 nodes have all their neighbors, with it 99 %.
-_REST_GROWTH = 8
-_MAX_REST = 2
+from shimlet_host.autopeering.verification import Verification
 
 
 class Selection:
     """Both halves of the neighborhood, and the messages 20 to 22."""
 
     def __init__(
-        self, local: Local, requests: Requests, discovery: Discovery, chain: SaltChain
+        self, local: Local, requests: Requests, verification: Verification, chain: SaltChain
     ) -> None:
         parameters = local.parameters
         self._local = local
         self._requests = requests
-        self._discovery = discovery
+        self._verification = verification
         self._chain = chain
         self.chains = SaltChains(parameters)
-        self.mana = ManaRank(local.public_key, parameters.r, parameters.ro)
+        self.candidates = Candidates(local)
         self.chosen = Neighborhood(parameters.max_chosen)
         self.accepted = Neighborhood(parameters.max_accepted)
         self.manual: Container[bytes] = ()  # peered by hand: never asked, never accepted
         self.public_salt = PublicSalt(bytes(SALT_LENGTH), 0)
         self._private_salt = bytes(SALT_LENGTH)
-        self._ranking: list[tuple[int, bytes]] = []  # verified peers with gossip, closest first
-        self._candidates: dict[bytes, Peer] = {}
         self._filtered: set[bytes] = set()
         self._asking: bytes | None = None
-        self._timer: Timer | None = None
-        self._rest = 0  # how often we have looked for closer peers since the last salts
+        self.pace = Pace(local, self._update)
+        self._salt_timer: Timer | None = None
         self._links: dict[bytes, Timer] = {}  # accepted neighbors that have not dialled yet
-        self._answered: dict[tuple[bytes, bytes], tuple[str, bool, int]] = {}
-        discovery.peer_verified = self._peer_verified
-        discovery.peer_lost = self._peer_lost
+        self._answers = Answers()
+        verification.peer_verified = self._peer_verified
+        verification.peer_lost = self._peer_lost
 
     def start(self) -> None:
         """Set the salts, and begin to look for neighbors."""
         self._update_salts()
-        self._update_in(self._pause_s())
+        self.pace.next_round()
 
     # SALTS
 
@@ -87,115 +76,66 @@ class Selection:
         """New salts: neighbors stay, scores change, the filter is cleared."""
         self.public_salt = self._chain.at(self._local.unix_time)
         self._private_salt = self._local.entropy.randbytes(SALT_LENGTH)
-        self.chosen.rescore(self._outbound_score)
+        self.candidates.rank(self.public_salt.salt)
+        self.chosen.rescore(self.candidates.score)
         self.accepted.rescore(self._inbound_score)
         self._filtered.clear()
-        self._rest = 0
-        self._ranking = sorted(
-            (self._outbound_score(peer.node_id), key) for key, peer in self._candidates.items()
-        )
+        self.pace.reset()
+        if self._salt_timer is not None:
+            self._salt_timer.cancel()
         left_s = self.public_salt.expiration_time - self._local.unix_time
-        self._local.after(max(left_s, 1), self._update_salts)
+        self._salt_timer = self._local.after(max(left_s, 1), self._update_salts)
         self._local.events.append(SaltUpdated(*self.public_salt))
 
-    def _outbound_score(self, node_id: bytes) -> int:
-        return score(self._local.node_id, node_id, self.public_salt.salt)
+    def _inbound_score(self, peer: Peer) -> int:
+        return score(self._local.node_id, peer.node_id, self._private_salt)
 
-    def _inbound_score(self, node_id: bytes) -> int:
-        return score(self._local.node_id, node_id, self._private_salt)
-
-    # CANDIDATES
+    # VERIFIED PEERS
 
     def _peer_verified(self, peer: Peer) -> None:
-        key = peer.public_key
-        known = self._candidates.pop(key, None)
-        if known is None:
-            self.mana.add(key)
-        else:
-            self._unrank(known)
-        self._candidates[key] = peer
-        if peer.gossip_port:
-            insort(self._ranking, (self._outbound_score(peer.node_id), key))
+        is_new = self.candidates.add(peer)
         for half in (self.chosen, self.accepted):
-            if key in half:
-                half.neighbors[key].peer = peer
-        if known is None and not self.chosen.is_full:
-            self._update_in(self._pause_s())
+            if peer.public_key in half:
+                half.neighbors[peer.public_key].peer = peer
+        if is_new and not self.chosen.is_full:
+            self.pace.next_round()
 
     def _peer_lost(self, peer: Peer) -> None:
-        known = self._candidates.get(peer.public_key)
-        if known is None or known.ip != peer.ip:
-            return
-        del self._candidates[peer.public_key]
-        self.mana.remove(peer.public_key)
-        self._unrank(known)
-        self.drop(peer.public_key, "unverified")
-
-    def _unrank(self, peer: Peer) -> None:
-        entry = (self._outbound_score(peer.node_id), peer.public_key)
-        at = bisect_left(self._ranking, entry)
-        if at < len(self._ranking) and self._ranking[at] == entry:
-            del self._ranking[at]
-
-    def _theta(self) -> float:
-        """The threshold of the theta test, as a score."""
-        parameters = self._local.parameters
-        if not parameters.check_theta:
-            return float(WHOLE)
-        theta = parameters.theta
-        if theta is None:
-            theta = auto_theta(parameters.k, len(self._ranking))
-        return theta * WHOLE
+        if self.candidates.remove(peer):
+            self.drop(peer.public_key, "unverified")
 
     # CHOOSING
 
-    def _pause_s(self) -> float:
-        """Random, so that two nodes do not request each other again and again together."""
-        parameters = self._local.parameters
-        usual_s = parameters.outbound_update_interval_s
-        if self.chosen.is_full:
-            usual_s = parameters.full_outbound_update_interval_s * _REST_GROWTH**self._rest
-            self._rest = min(self._rest + 1, _MAX_REST)
-        return self._local.between(0.5, 1.5) * usual_s
-
-    def _update_in(self, delay_s: float) -> None:
-        """Look for a chosen neighbor then, or earlier if that is settled already."""
-        if self._timer is not None:
-            if self._timer.at <= self._local.now + delay_s:
-                return
-            self._timer.cancel()
-        self._timer = self._local.after(delay_s, self._update)
-
     def _update(self) -> None:
         """Ask the closest peer that may still become a chosen neighbor."""
-        self._timer = None
         if self._asking is not None:
             return
         peer = self._next_candidate()
         if peer is None:
             return self._all_asked()
-        known = self._discovery.peers.verified[peer.public_key]
+        known = self._verification.peers.verified[peer.public_key]
         self._asking = peer.public_key
-        self._discovery.ensure_verified(known, lambda: self._request(peer))
+        self._verification.ensure_verified(known, lambda: self._request(peer))
 
     def _next_candidate(self) -> Peer | None:
         """The closest one under our public salt that was not asked in vain."""
-        theta = self._theta()
-        for outbound_score, key in self._ranking:
-            if outbound_score >= theta or not self.chosen.takes(outbound_score):
+        for outbound_score, key in self.candidates.closest_first():
+            if not self.chosen.takes(outbound_score):
                 return None
             if key not in self._filtered and self._may_be_neighbor(key):
-                return self._candidates[key]
+                return self.candidates.peers[key]
         return None
 
     def _may_be_neighbor(self, key: bytes) -> bool:
         if key in self.chosen or key in self.accepted or key in self.manual:
             return False
-        return self.mana.includes(key) and self._has_room_in_subnet(self._candidates[key])
+        return self.candidates.mana.includes(key) and self._has_room_in_subnet(
+            self.candidates.peers[key]
+        )
 
     def _has_room_in_subnet(self, peer: Peer) -> bool:
         """At most two neighbors of one public subnet."""
-        if not self._discovery.peers.is_limited(peer.ip):
+        if not self._verification.peers.is_limited(peer.ip):
             return True
         subnet = networks.subnet(peer.ip)
         neighbors = [*self.chosen.neighbors.values(), *self.accepted.neighbors.values()]
@@ -205,12 +145,12 @@ class Selection:
     def _all_asked(self) -> None:
         """The list is exhausted: whoever was filtered may be asked again, after a pause."""
         if self.chosen.is_full:
-            return self._update_in(self._pause_s())
+            return self.pace.rest()
         self._filtered.clear()
-        self._update_in(self._local.between(0.5, 1.5) * _ALL_ASKED_S)
+        self.pace.all_asked()
 
     def _request(self, peer: Peer) -> None:
-        if peer.public_key not in self._candidates:  # it was lost while we waited for its Ping
+        if peer.public_key not in self.candidates.peers:  # lost while we waited for its Ping
             return self._asked(peer.public_key, filtered=False)
         if self._local.unix_time >= self.public_salt.expiration_time:
             self._update_salts()
@@ -236,11 +176,10 @@ class Selection:
         self._update_soon()
 
     def _update_soon(self) -> None:
-        """Fill a free place at once; a full neighborhood is at rest."""
-        if not self.chosen.is_full:
-            self._update_in(self._local.between(0, _NEXT_S))
-        elif self._timer is None:
-            self._update_in(self._pause_s())
+        if self.chosen.is_full:
+            self.pace.rest()
+        else:
+            self.pace.next_one()
 
     def validate_peering_response(
         self, response: messages.PeeringResponse, public_key: bytes, ip: str
@@ -255,7 +194,7 @@ class Selection:
     ) -> Reason | None:
         """Yes: a chosen neighbor. No: filtered until the next salts, or until all were asked."""
         request = self._requests.find(public_key, ip, response.req_hash)
-        peer = self._candidates.get(public_key)
+        peer = self.candidates.peers.get(public_key)
         if request is None or public_key != self._asking or peer is None:
             return Reason.UNSOLICITED
         self._requests.close(request)
@@ -265,7 +204,7 @@ class Selection:
         return None
 
     def _choose(self, peer: Peer) -> None:
-        outbound_score = self._outbound_score(peer.node_id)
+        outbound_score = self.candidates.score(peer)
         taken = peer.public_key in self.accepted or peer.public_key in self.manual
         if taken or not self.chosen.takes(outbound_score):
             self._send_drop(peer)  # it counts us as a neighbor, and we have changed our mind
@@ -294,19 +233,19 @@ class Selection:
         self, request: messages.PeeringRequest, public_key: bytes, ip: str, req_hash: bytes
     ) -> Reason | None:
         """Accept, refuse, or discard without an answer."""
-        sender = self._discovery.peers.verified_at(public_key, ip)
+        sender = self._verification.peers.verified_at(public_key, ip)
         if sender is None or sender.peer is None:
             return Reason.UNVERIFIED
-        before = self._answered.get((public_key, req_hash))
+        before = self._answers.find(public_key, req_hash)
         if before is not None:
-            if before[0] != ip:
+            if before.ip != ip:
                 return Reason.OTHER_ADDRESS
-            self._answer(sender.peer, req_hash, before[1])
+            self._answer(sender.peer, req_hash, before.status)
             return None
         decision = self._decide(request, sender.peer)
         if isinstance(decision, Reason):
             return decision
-        self._remember_answer((public_key, req_hash), ip, decision, request.timestamp)
+        self._answers.keep(public_key, req_hash, Answer(ip, decision))
         self._answer(sender.peer, req_hash, decision)
         return None
 
@@ -320,12 +259,12 @@ class Selection:
         key = peer.public_key
         if key in self.chosen or key in self.accepted or key in self.manual:
             return False
-        if not peer.gossip_port or not self.mana.includes(key):
+        if not peer.gossip_port or not self.candidates.mana.includes(key):
             return False
         if not in_chain:
             return Reason.SALT_CHAIN
         assert request.salt is not None
-        if score(peer.node_id, self._local.node_id, request.salt) >= self._theta():
+        if score(peer.node_id, self._local.node_id, request.salt) >= self.candidates.theta():
             return Reason.THETA
         if not self._has_room_in_subnet(peer) or self._is_our_turn(key):
             return False
@@ -344,7 +283,7 @@ class Selection:
         return self._asking == public_key and self._local.public_key < public_key
 
     def _accept(self, peer: Peer) -> bool:
-        inbound_score = self._inbound_score(peer.node_id)
+        inbound_score = self._inbound_score(peer)
         if not self.accepted.takes(inbound_score):
             return False
         farthest = self.accepted.farthest() if self.accepted.is_full else None
@@ -355,13 +294,6 @@ class Selection:
         self._links[key] = self._local.after(ACCEPT_LINK_S, lambda: self.drop(key, "no-link"))
         self._local.events.append(NeighborAccepted(peer))
         return True
-
-    def _remember_answer(
-        self, request: tuple[bytes, bytes], ip: str, status: bool, timestamp: int
-    ) -> None:
-        self._answered[request] = (ip, status, timestamp)
-        if len(self._answered) > MAX_REPEATS:
-            del self._answered[next(iter(self._answered))]
 
     # LINKS AND DROPS
 
@@ -380,10 +312,11 @@ class Selection:
                 continue
             if tell:
                 self._send_drop(neighbor.peer)
+            self._local.events.append(NeighborDropped(neighbor.peer, why))
             if half is self.chosen:
                 self._filtered.add(public_key)
-            self._local.events.append(NeighborDropped(neighbor.peer, why))
-            self._update_soon()
+                if why != "replaced":  # whoever replaces it is there already
+                    self._update_soon()
 
     def _send_drop(self, peer: Peer) -> None:
         drop = messages.PeeringDrop(self._local.unix_time)
