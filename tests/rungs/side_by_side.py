@@ -27,7 +27,8 @@ def result(title: str, output: str, error: str = "") -> Result:
     *said, last = output.rstrip("\n").split("\n")
     found = LAST.fullmatch(last)
     counts = [int(count) for count in found.groups()] if found and not error else [0, 1, 0]
-    return Result("\n".join([*said, f"{title}: {last}", *([error] if error else [])]), counts)
+    told = [] if error in output else [error]
+    return Result("\n".join([*said, f"{title}: {last}", *told]), counts)
 
 
 def run_all(run_one: Callable[[Job], Result], jobs: list[Job]) -> int:

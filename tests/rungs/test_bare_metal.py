@@ -26,6 +26,7 @@ from rungs.bare_metal import (
     run,
     whole,
 )
+from rungs.side_by_side import result
 from shimlet_host.board.catalogue import BoardSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,3 +173,13 @@ def test_machine_code_of_another_processor_leaves_plain_ints(board: BoardSpec) -
         board=board,
     )
     assert heard.getvalue().decode().split() == ["0", "bigint", "03a107bf"]
+
+
+def test_a_file_that_stops_without_a_count_is_one_failure() -> None:
+    assert result("t", "no\n2 passed, 0 failed, 1 skipped\n").counts == [2, 0, 1]
+    assert result("t", "no\n2 passed, 0 failed, 1 skipped\n", "it broke") == (
+        "no\nt: 2 passed, 0 failed, 1 skipped\nit broke",
+        [0, 1, 0],
+    )
+    assert result("t", "").counts == [0, 1, 0]
+    assert result("t", "Traceback\nit broke\n", "it broke").said == "Traceback\nt: it broke"
