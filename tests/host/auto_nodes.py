@@ -36,8 +36,11 @@ SETTINGS = {
 class AutoProcess(NodeProcess):
     """A process; `entries` are those it starts from."""
 
-    def __init__(self, folder: Path, *entries: AutoProcess, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, *entries: AutoProcess, profile: str = "spec", **settings: object
+    ) -> None:
         content = {**SETTINGS, "autoPeering.entryNodes": [each.entry for each in entries]}
+        content["profile"] = profile
         content |= {f"autoPeering.{key}": value for key, value in settings.items()}
         super().__init__(folder, content)
 
