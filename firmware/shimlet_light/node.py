@@ -207,7 +207,7 @@ class LightNode(News):
         if self.health.bites >= BITES:
             return self.say("app: left out, as it blocks; mend it and restart the board")
         while self.guard is not None and self.guard.is_open:  # the watchdog must come first
-            await asyncio.sleep_ms(_SECOND_MS)
+            await asyncio.sleep_ms(100)
         try:
             await __import__("app").run(self)
             self.log.add("app: has ended")

@@ -41,12 +41,15 @@ def start():
         print("The node is stopped. start() runs it again, Ctrl-D restarts the board.")
     finally:
         _relieve()
+        if _led is not None:
+            _led.show(False)
 
 
 def _run():
     """Run one node to its end; True if another one may do better."""
     global node
     node = None  # what is left of the last one makes room
+    asyncio.new_event_loop()  # without what a ^C left in the old one
     gc.collect()
     try:
         node = LightNode(once("config").load(), identity.load())
@@ -62,7 +65,6 @@ def _run():
     finally:
         if node is not None:
             node.close()
-        asyncio.new_event_loop()
     return True
 
 

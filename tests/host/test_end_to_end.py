@@ -142,6 +142,7 @@ def test_1000_status_requests_while_messages_flow_lose_no_message_and_no_link(
         board = stack.enter_context(VirtualBoard(image))
         key = stack.enter_context(peered(node, board, app=CHATTY_APP))
         line = stack.enter_context(BoardLine(board.device, heard.append))
+        eventually(lambda: node.ask("GET", "/messages")[1] != [], "the board's app does not run")
         for number in range(1000):
             assert line.ask({"cmd": "status"})["publicKey"] == key
             if number % 10 == 0:
