@@ -53,10 +53,22 @@ class PeerStatus:
     last_connected: int | None = None
     next_attempt: float | None = None
     counters: dict[str, int] = field(default_factory=dict)
+    alias: str = ""  # the operator's name for it
+    enabled: bool = True  # False: neither dialled nor accepted
+    rtt_ms: float | None = None  # of a live link, where the kernel tells
 
     @property
     def connected(self) -> bool:
         return self.state == "connected"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMark:
+    """What the operator says of a known peer beside its address; None: as it is."""
+
+    public_key: bytes
+    alias: str | None = None  # "" for none
+    enabled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +172,12 @@ class NodeApi(Protocol):
 
     def remove_peers(self, public_keys: list[bytes]) -> None:
         """Forgets peers; unknown keys are fine. Raises StoreError."""
+
+    def mark_peers(self, marks: list[PeerMark]) -> None:
+        """Gives known peers names, switches them off and on: all or none, kept as above.
+
+        Raises PeerError (not listed) or StoreError.
+        """
 
     def peers(self) -> Sequence[PeerStatus]: ...
 

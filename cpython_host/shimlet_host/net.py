@@ -13,6 +13,7 @@ import errno
 import ipaddress
 import random
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +36,8 @@ KEEPALIVE_IDLE_S = 10
 KEEPALIVE_INTERVAL_S = 5
 KEEPALIVE_PROBES = 3
 
+_RTT_AT = 68  # of tcpi_rtt, microseconds, in Linux's struct tcp_info
+
 # Time before this day only comes from a clock that was never set (a board without a battery, a
 # fresh virtual machine).
 EARLIEST_UNIX_TIME = 1_704_067_200  # 2024-01-01
@@ -56,6 +59,7 @@ class HostStream(Stream):
         self._socket = sock
         self._loop = asyncio.get_running_loop()
         self.source = source
+        self.bytes_sent = 0
         with suppress(OSError):
             self.local = _text_of(sock.getsockname()).encode()
 
@@ -66,10 +70,22 @@ class HostStream(Stream):
     async def send(self, data: bytes) -> None:
         """All of `data`, in one write if the kernel takes it."""
         await self._loop.sock_sendall(self._socket, data)
+        self.bytes_sent += len(data)
 
     async def send_frame(self, header: bytearray, header_length: int, content: bytes) -> None:
         """A frame in one write: the copy is cheaper than a second system call."""
         await self._loop.sock_sendall(self._socket, b"".join((header[:header_length], content)))
+        self.bytes_sent += header_length + len(content)
+
+    def rtt_ms(self) -> float | None:
+        """The kernel's smoothed round trip in milliseconds; None where it does not tell."""
+        try:
+            facts = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RTT_AT + 4)
+        except (AttributeError, OSError):  # not Linux, or closed
+            return None
+        if len(facts) < _RTT_AT + 4:
+            return None
+        return int.from_bytes(facts[_RTT_AT:], sys.byteorder) / 1000 or None
 
     async def close(self) -> None:
         """Close the socket."""

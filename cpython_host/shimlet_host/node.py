@@ -14,15 +14,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
-from shimlet import __version__, gossip, reasons
-from shimlet.connection import Connection
+from shimlet import __version__, gossip
 from shimlet.gossip import MAX_MESSAGE, Gossip
 from shimlet.handshake import Rules
 from shimlet.identity import base58_encode, format_address
-from shimlet.manual import KnownPeer
-from shimlet.sentences import name, sentence
+from shimlet.sentences import name
 from shimlet.streams import Limits, Streams
-from shimlet.ticks import since
 
 from shimlet_host.auto import Auto
 from shimlet_host.config import Config
@@ -34,7 +31,7 @@ from shimlet_host.model import (
     MessageError,
     NeighborLists,
     NodeInfo,
-    PeerError,
+    PeerMark,
     PeerStatus,
     PendingStatus,
     StoredMessage,
@@ -42,6 +39,7 @@ from shimlet_host.model import (
 from shimlet_host.neighbors import Neighbors
 from shimlet_host.net import HostNet, Listener
 from shimlet_host.news import News
+from shimlet_host.roster import Roster
 from shimlet_host.sntp import TimeServer
 from shimlet_host.store import Store
 
@@ -86,6 +84,7 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._neighbors = Neighbors(identity.public_key, MAX_KNOWN_PEERS)
         self.streams = self._wire(self._neighbors)
+        self.roster = Roster(config.manual_peering.known_peers, store, self.streams)
 
     def _wire(self, manual: Neighbors) -> Streams:
         config = self.config
@@ -127,7 +126,7 @@ class Node:
         """List the known peers, begin to dial and to accept. PeerError for a bad list."""
         if self.listener is None:
             self.listen()
-        self._list_known_peers()
+        self.roster.load()
         assert self.listener is not None
         self.listener.start()
         if self.time_server is not None:
@@ -138,17 +137,6 @@ class Node:
             asyncio.create_task(self.streams.run()),
             asyncio.create_task(self._flush_regularly()),
         ]
-
-    def _list_known_peers(self) -> None:
-        """Those of the config, then those added by the API, whose addresses are the newer ones."""
-        for entry in self.config.manual_peering.known_peers:
-            self._refuse_unfit(entry.public_key, "manualPeering.knownPeers: ")
-            self.streams.add(entry.public_key, entry.address)
-        for stored in self.store.peers():
-            reason = self.streams.add(stored.public_key, stored.address)
-            if reason:
-                key = base58_encode(stored.public_key)
-                log.warning("a stored peer was left out", peer=key, why=sentence(reason))
 
     async def _flush_regularly(self) -> None:
         while True:
@@ -176,69 +164,33 @@ class Node:
 
     def add_peers(self, entries: list[tuple[bytes, str]]) -> None:
         """List peers, all or none; kept on disk before it returns. PeerError, StoreError."""
-        known = self.streams.manual.known_peers
+        self.roster.add(entries)
         for public_key, _ in entries:
-            self._refuse_unfit(public_key, "")
-        if len(known.keys() | {key for key, _ in entries}) > MAX_KNOWN_PEERS:
-            raise PeerError(f"{sentence(reasons.LIST_FULL)} It holds {MAX_KNOWN_PEERS} peers.")
-        self.store.add_peers(entries)
-        for public_key, address in entries:
-            self.streams.add(public_key, address)
             self.news.peer_changed(public_key)
-
-    def _refuse_unfit(self, public_key: bytes, where: str) -> None:
-        reason = self.streams.manual.refuses(public_key)
-        if reason:
-            key = base58_encode(public_key)
-            raise PeerError(f"{where}public key {key}: {sentence(reason)}")
 
     def remove_peers(self, public_keys: list[bytes]) -> None:
         """Forget peers and close their links at once; unknown keys are fine. StoreError."""
-        self.store.remove_peers(public_keys)
-        configured = {entry.public_key for entry in self.config.manual_peering.known_peers}
+        self.roster.remove(public_keys)
         for public_key in public_keys:
             self.news.forget(public_key)
-            if self.streams.remove(public_key) and public_key in configured:
-                key = base58_encode(public_key)
-                log.warning(
-                    "a removed peer is in the config and returns at the next start", peer=key
-                )
+
+    def mark_peers(self, marks: list[PeerMark]) -> None:
+        """Give known peers names, switch them off and on, all or none. PeerError, StoreError."""
+        self.roster.mark(marks)
+        for mark in marks:
+            self.news.peer_changed(mark.public_key)
 
     def peers(self) -> Sequence[PeerStatus]:
         """All known peers as they stand now."""
-        return [self._status(peer) for peer in self.streams.manual.known_peers.values()]
+        return self.roster.peers()
 
     def status(self, public_key: bytes) -> PeerStatus | None:
         """One known peer as it stands now, None if it is not listed."""
-        peer = self.streams.manual.known_peers.get(public_key)
-        return self._status(peer) if peer is not None else None
-
-    def _status(self, peer: KnownPeer) -> PeerStatus:
-        clock_is_set = bool(self.net.unix_time())
-        state = peer.state(clock_is_set)
-        connection = self.streams.links.get(peer.public_key)
-        return PeerStatus(
-            public_key=peer.public_key,
-            address=peer.address,
-            outbound=peer.outbound,
-            state=state,
-            last_error=name(peer.last_error),
-            last_error_text=sentence(peer.last_error),
-            last_connected=peer.last_connected or None,
-            next_attempt=self._next_attempt(peer) if state == "backing-off" else None,
-            counters=_counters(connection) if connection else {},
-        )
-
-    def _next_attempt(self, peer: KnownPeer) -> float:
-        wait_ms = max(0, since(peer.next_attempt, self.net.now()))
-        return round(time.time() + wait_ms / 1000, 3)
+        return self.roster.status(public_key)
 
     def pending(self) -> Sequence[PendingStatus]:
         """Authenticated callers that nobody listed."""
-        return [
-            PendingStatus(p.public_key, p.source, p.first_seen, p.last_seen, p.attempts)
-            for p in self.streams.manual.pending.peers
-        ]
+        return self.roster.pending()
 
     def neighbors(self, *, known: bool) -> NeighborLists:
         """What autopeering has found; nothing while it is off."""
@@ -278,18 +230,3 @@ class Node:
     def subscribe(self) -> Subscription:
         """News from now on. Raises events.TooManyListeners."""
         return self.news.hub.subscribe()
-
-
-def _counters(connection: Connection) -> dict[str, int]:
-    """What went over the live link of a peer since it came up."""
-    link = connection.link
-    return {
-        "bytesIn": link.bytes_received,
-        "messagesIn": connection.messages_in,
-        "messagesOut": connection.messages_out,
-        "duplicates": connection.duplicates,
-        "ignored": connection.ignored,
-        "framesSkipped": link.frames_skipped,
-        "queuedBytes": connection.outbox.queued_bytes,
-        "dropped": connection.outbox.dropped,
-    }

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from shimlet_host.database import Database, trouble
-from shimlet_host.model import LOCAL, StoredMessage, StoredPeer, StoreError
+from shimlet_host.model import LOCAL, PeerMark, StoredMessage, StoredPeer, StoreError
 
 MAX_MESSAGES = 10_000
 MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # about 120 of the largest; more is written at once
@@ -32,6 +32,14 @@ CREATE TABLE peers (
     address TEXT NOT NULL,
     added REAL NOT NULL,
     source TEXT NOT NULL
+) WITHOUT ROWID
+"""
+# Beside the peers, since those of the config file are marked, too.
+_MARKS = """
+CREATE TABLE marks (
+    public_key BLOB PRIMARY KEY,
+    alias TEXT NOT NULL,
+    enabled INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 _MESSAGES = """
@@ -47,6 +55,11 @@ _PUT_PEER = """
 INSERT INTO peers VALUES (?, ?, ?, ?) ON CONFLICT (public_key)
 DO UPDATE SET address = excluded.address, source = excluded.source
 """
+_PUT_MARK = """
+INSERT INTO marks VALUES (?, ?, ?) ON CONFLICT (public_key)
+DO UPDATE SET alias = excluded.alias, enabled = excluded.enabled
+"""
+_DROP_MARK = "DELETE FROM marks WHERE public_key = ?"
 _PUT_MESSAGE = "INSERT OR IGNORE INTO messages (id, data, received, source) VALUES (?, ?, ?, ?)"
 # Numbers have no gaps, because only the oldest messages are ever deleted.
 _DROP_OLD = "DELETE FROM messages WHERE number <= (SELECT max(number) FROM messages) - ?"
@@ -77,6 +90,7 @@ class Store:
             loss="Peers added by the web API are lost; add them again.",
             warn=warn,
         )
+        self._add_marks()
         self._messages = Database(
             folder / "messages.db",
             _MESSAGES,
@@ -110,12 +124,36 @@ class Store:
 
     def remove_peers(self, public_keys: Iterable[bytes]) -> None:
         """Forgets peers: all or none, on the disk at return. Unknown keys are fine."""
-        self._change("DELETE FROM peers WHERE public_key = ?", [(key,) for key in public_keys])
+        rows: list[tuple[object, ...]] = [(key,) for key in public_keys]
+        self._change("DELETE FROM peers WHERE public_key = ?", rows, _DROP_MARK)
 
-    def _change(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+    def _add_marks(self) -> None:
+        """Files of earlier versions have no such table."""
+        try:
+            if not self._peers.rows("SELECT 1 FROM sqlite_master WHERE name = 'marks'"):
+                with self._peers.transaction() as connection:
+                    connection.execute(_MARKS)
+        except sqlite3.Error as error:
+            raise StoreError(trouble(self._peers.path, error)) from error
+
+    def marks(self) -> list[PeerMark]:
+        """The names of known peers, and which ones are disabled."""
+        try:
+            rows = self._peers.rows("SELECT public_key, alias, enabled FROM marks")
+        except sqlite3.Error as error:
+            raise StoreError(trouble(self._peers.path, error)) from error
+        return [PeerMark(key, alias, bool(enabled)) for key, alias, enabled in rows]
+
+    def put_marks(self, marks: Iterable[PeerMark]) -> None:
+        """Keeps complete marks: all or none, on the disk at return."""
+        self._change(_PUT_MARK, [(mark.public_key, mark.alias, mark.enabled) for mark in marks])
+
+    def _change(self, statement: str, rows: list[tuple[object, ...]], *more: str) -> None:
+        """The statement, and more, for every row: all or none."""
         try:
             with self._peers.transaction() as connection:
-                connection.executemany(statement, rows)
+                for each in (statement, *more):
+                    connection.executemany(each, rows)
         except sqlite3.Error as error:
             raise StoreError(
                 "The known peers were not changed. " + trouble(self._peers.path, error)

@@ -66,6 +66,42 @@ def test_two_nodes_peer_by_hand_and_gossip_both_ways(tmp_path: Path) -> None:
             assert received["source"] == sender.public_key
 
 
+def test_a_disabled_peer_stays_listed_and_unlinked_until_it_is_enabled(tmp_path: Path) -> None:
+    a, b = NodeProcess(tmp_path / "a"), NodeProcess(tmp_path / "b")
+    peers = "/manualpeering/peers"
+
+    def mark(**what: object) -> int:
+        return a.ask("PATCH", peers, [{"publicKey": b.public_key, **what}])[0]
+
+    with running(a, b):
+        assert mark(alias="attic") == 400, "a stranger gets no name"
+        a.add(b)
+        b.add(a)
+        eventually(lambda: connected(a, b), "no link came up")
+        peer = a.peer(b.public_key)
+        assert peer["counters"]["bytesOut"] > 0 and peer["enabled"] is True
+        assert 0 < peer["rtt"] < 1000, "milliseconds on loopback"
+        assert mark(alias="attic", enabled=False) == 204
+        eventually(lambda: b.peer(a.public_key)["state"] != "connected", "the link stands")
+        peer = a.peer(b.public_key)
+        assert (peer["state"], peer["alias"], peer["enabled"]) == ("disabled", "attic", False)
+        a.add(b)
+        assert a.peer(b.public_key)["state"] == "disabled", "listing it again changes nothing"
+        a.stop()
+        a.start()
+        peer = a.peer(b.public_key)
+        assert (peer["state"], peer["alias"]) == ("disabled", "attic"), "kept over a restart"
+        b.ask("POST", peers, [{"publicKey": a.public_key, "address": a.gossip}])
+        assert a.ask("GET", "/manualpeering/pending")[1] == [], "it is listed, so it is not new"
+        assert mark(enabled=True) == 204
+        b.ask("POST", peers, [{"publicKey": a.public_key, "address": a.gossip}])
+        eventually(lambda: connected(a, b), "no link after it was enabled")
+        assert a.peer(b.public_key)["alias"] == "attic"
+        assert a.ask("DELETE", peers, [{"publicKey": b.public_key}])[0] == 204
+        a.add(b)
+        assert a.peer(b.public_key)["alias"] == "", "a forgotten peer has no name"
+
+
 @pytest.mark.parametrize(
     ("bind", "dialled"),
     [("[::1]:0", "[::1]"), ("127.0.0.1:0", "localhost"), ("[::]:0", "127.0.0.1")],

@@ -23,6 +23,7 @@ from shimlet_host.model import (
     NodeApi,
     NodeInfo,
     PeerError,
+    PeerMark,
     PeerStatus,
     PendingStatus,
     ServeError,
@@ -57,6 +58,7 @@ class RecordingNode:
     def __init__(self) -> None:
         self.hub = WatchedHub()
         self.known: dict[bytes, str] = {}
+        self.marks: list[PeerMark] = []
         self.connected: set[bytes] = set()
         self.stored: list[StoredMessage] = []
         self.fault: Exception | None = None
@@ -71,6 +73,11 @@ class RecordingNode:
     def remove_peers(self, public_keys: list[bytes]) -> None:
         for key in public_keys:
             self.known.pop(key, None)
+
+    def mark_peers(self, marks: list[PeerMark]) -> None:
+        if any(mark.public_key not in self.known for mark in marks):
+            raise PeerError("Nothing was changed: not a known peer.")
+        self.marks.extend(marks)
 
     def peers(self) -> list[PeerStatus]:
         return [self._status(key, address) for key, address in self.known.items()]
@@ -184,6 +191,9 @@ def test_peers_are_added_listed_and_removed_as_existing_clients_do_it() -> None:
                 "lastConnected": 1_700_000_000,
                 "nextAttempt": None,
                 "counters": {"messagesIn": 3},
+                "alias": "",
+                "enabled": True,
+                "rtt": None,
             },
             {
                 "publicKey": B,
@@ -196,6 +206,9 @@ def test_peers_are_added_listed_and_removed_as_existing_clients_do_it() -> None:
                 "lastConnected": None,
                 "nextAttempt": 5.5,
                 "counters": {},
+                "alias": "",
+                "enabled": True,
+                "rtt": None,
             },
         ]
         unknown = {"publicKey": base58_encode(bytes([9]) * 32)}
@@ -225,6 +238,30 @@ def test_only_connected_is_asked_for_in_the_body_or_in_the_query() -> None:
         assert_error(await client.request("GET", path, json={"onlyConnected": 1}), 400)
         assert_error(await client.request("GET", path, json=[]), 400, "onlyConnected")
         assert_error(await client.request("GET", path, content=b"{"), 400, "not JSON")
+
+    talk(conversation)
+
+
+def test_peers_get_names_and_are_switched_off_all_or_none() -> None:
+    async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
+        node.known = {KEY_A: "a:1", KEY_B: "b:1"}
+        marks = [{"publicKey": A, "alias": " attic "}, {"publicKey": B, "enabled": False}]
+        answer = await client.patch("/manualpeering/peers", json=marks)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert node.marks == [PeerMark(KEY_A, "attic"), PeerMark(KEY_B, None, False)]
+        node.marks.clear()
+        for bad, part in (
+            ({"publicKey": B, "alias": "x" * 65}, "64 characters"),
+            ({"publicKey": B, "alias": "\x1b[2J"}, "printed"),
+            ({"publicKey": B, "alias": 5}, "must be text"),
+            ({"publicKey": B, "enabled": "no"}, "true or false"),
+            ({"alias": "x"}, "publicKey is missing"),
+        ):
+            answer = await client.patch("/manualpeering/peers", json=[marks[0], bad])
+            assert_error(answer, 400, "Nothing was changed: entry 1: ", part)
+        stranger = {"publicKey": base58_encode(bytes([9]) * 32), "alias": "x"}
+        assert_error(await client.patch("/manualpeering/peers", json=[stranger]), 400)
+        assert node.marks == []
 
     talk(conversation)
 

@@ -13,6 +13,8 @@ import json
 from fastapi import Request
 
 from shimlet_host.config.peers import PeerEntry, PeerListError, parse_keys, parse_peers, show
+from shimlet_host.marks import parse_marks
+from shimlet_host.model import PeerMark
 from shimlet_host.web.errors import BadRequest
 
 MAX_LISTED_MESSAGES = 1000
@@ -31,6 +33,14 @@ async def keys_of(request: Request) -> list[bytes]:
     """The keys of the peers to remove: all of them are good."""
     try:
         return parse_keys(await _json(request))
+    except PeerListError as error:
+        raise BadRequest(_sentence(error)) from None
+
+
+async def marks_of(request: Request) -> list[PeerMark]:
+    """Names and switches of known peers: all of them are good."""
+    try:
+        return parse_marks(await _json(request))
     except PeerListError as error:
         raise BadRequest(_sentence(error)) from None
 

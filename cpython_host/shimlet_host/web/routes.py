@@ -17,6 +17,7 @@ from shimlet_host.model import NodeApi
 from shimlet_host.web.bodies import (
     keys_of,
     limit_of,
+    marks_of,
     message_of,
     only_connected,
     peers_of,
@@ -32,6 +33,7 @@ from shimlet_host.web.shapes import (
     PeerFilter,
     PeerShape,
     PeerToAdd,
+    PeerToMark,
     PeerToRemove,
     PendingShape,
     PublishedShape,
@@ -61,6 +63,12 @@ def manual_peering_routes(node: NodeApi) -> APIRouter:
     async def remove_peers(request: Request) -> Response:
         """Forgets known peers and closes their links; unknown keys are fine."""
         node.remove_peers(await keys_of(request))
+        return Response(status_code=204)
+
+    @router.patch("/peers", status_code=204, openapi_extra=_list_of(PeerToMark))
+    async def mark_peers(request: Request) -> Response:
+        """Gives known peers an alias, switches them off and on: all or none."""
+        node.mark_peers(await marks_of(request))
         return Response(status_code=204)
 
     @router.get("/pending")

@@ -38,6 +38,14 @@ class PeerToRemove(BaseModel):
     publicKey: str
 
 
+class PeerToMark(BaseModel):
+    """What is left out stays as it is."""
+
+    publicKey: str
+    alias: str | None = None
+    enabled: bool | None = None
+
+
 class PeerFilter(BaseModel):
     onlyConnected: bool = False
 
@@ -62,6 +70,9 @@ class PeerShape(BaseModel):
     lastConnected: int | None
     nextAttempt: float | None
     counters: dict[str, int]
+    alias: str
+    enabled: bool
+    rtt: float | None
 
     @classmethod
     def of(cls, peer: PeerStatus) -> PeerShape:
@@ -76,6 +87,9 @@ class PeerShape(BaseModel):
             lastConnected=peer.last_connected,
             nextAttempt=peer.next_attempt,
             counters=peer.counters,
+            alias=peer.alias,
+            enabled=peer.enabled,
+            rtt=peer.rtt_ms,
         )
 
 

@@ -1,0 +1,201 @@
+"""The known peers as the operator keeps them: listed, given names, switched off.
+
+In: what the operator changes; each change is on the disk before it returns. Out: the core's list
+holds the enabled ones, and `peers` tells how all of them stand. A disabled peer stays listed here,
+and is to the core a stranger: neither dialled nor accepted. Made and asked by node.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+import structlog
+from shimlet import reasons
+from shimlet.connection import Connection
+from shimlet.identity import base58_encode
+from shimlet.manual import KnownPeer
+from shimlet.sentences import name, sentence
+from shimlet.streams import Streams
+from shimlet.ticks import since
+
+from shimlet_host.config.peers import PeerEntry
+from shimlet_host.model import PeerError, PeerMark, PeerStatus, PendingStatus
+from shimlet_host.net import HostStream
+from shimlet_host.store import Store
+
+DISABLED = "disabled"  # a state beside those of the core
+
+log = structlog.get_logger()
+
+
+class Roster:
+    """All known peers of one node, at most as many as the core's list takes."""
+
+    def __init__(self, configured: Sequence[PeerEntry], store: Store, streams: Streams) -> None:
+        self._configured = configured
+        self._store = store
+        self._streams = streams
+        self._manual = streams.manual
+        self._disabled: dict[bytes, str] = {}  # key -> address
+        self._aliases: dict[bytes, str] = {}
+
+    def load(self) -> None:
+        """Those of the config, then those added by the API, whose addresses are the newer ones.
+
+        PeerError for a bad list, StoreError.
+        """
+        marks = self._store.marks()
+        self._aliases = {mark.public_key: mark.alias for mark in marks if mark.alias}
+        off = {mark.public_key for mark in marks if mark.enabled is False}
+        for entry in self._configured:
+            self._refuse_unfit(entry.public_key, "manualPeering.knownPeers: ")
+            self._list(entry.public_key, entry.address, off)
+        for stored in self._store.peers():
+            reason = self._list(stored.public_key, stored.address, off)
+            if reason:
+                key = base58_encode(stored.public_key)
+                log.warning("a stored peer was left out", peer=key, why=sentence(reason))
+
+    def _list(self, public_key: bytes, address: str, off: Iterable[bytes]) -> int:
+        """0, or the reason why the core does not take it."""
+        if public_key not in off:
+            return self._streams.add(public_key, address)
+        reason = self._manual.refuses(public_key)
+        if not reason:
+            self._disabled[public_key] = address
+        return reason
+
+    # The operator's changes
+
+    def add(self, entries: list[tuple[bytes, str]]) -> None:
+        """List peers, all or none; a disabled one stays so, with its new address."""
+        for public_key, _ in entries:
+            self._refuse_unfit(public_key, "")
+        keys = {*self._manual.known_peers, *self._disabled, *(key for key, _ in entries)}
+        if len(keys) > self._manual.max_known:
+            most = self._manual.max_known
+            raise PeerError(f"{sentence(reasons.LIST_FULL)} It holds {most} peers.")
+        self._store.add_peers(entries)
+        for public_key, address in entries:
+            self._list(public_key, address, self._disabled)
+
+    def _refuse_unfit(self, public_key: bytes, where: str) -> None:
+        reason = self._manual.refuses(public_key)
+        if reason:
+            key = base58_encode(public_key)
+            raise PeerError(f"{where}public key {key}: {sentence(reason)}")
+
+    def remove(self, public_keys: list[bytes]) -> None:
+        """Forget peers, their names too, and close their links at once."""
+        self._store.remove_peers(public_keys)
+        configured = {entry.public_key for entry in self._configured}
+        for public_key in public_keys:
+            self._aliases.pop(public_key, None)
+            listed = self._disabled.pop(public_key, None) is not None
+            if (self._streams.remove(public_key) or listed) and public_key in configured:
+                key = base58_encode(public_key)
+                log.warning(
+                    "a removed peer is in the config and returns at the next start", peer=key
+                )
+
+    def mark(self, marks: list[PeerMark]) -> None:
+        """Give names, switch off and on: all or none."""
+        for mark in marks:
+            if not self._is_listed(mark.public_key):
+                key = base58_encode(mark.public_key)
+                raise PeerError(f"Nothing was changed: {key} is not a known peer.")
+        self._store.put_marks([self._complete(mark) for mark in marks])
+        for mark in marks:
+            if mark.alias is not None:
+                self._aliases[mark.public_key] = mark.alias
+            if mark.enabled is not None:
+                self._switch(mark.public_key, mark.enabled)
+
+    def _complete(self, mark: PeerMark) -> PeerMark:
+        key = mark.public_key
+        alias = self._aliases.get(key, "") if mark.alias is None else mark.alias
+        enabled = key not in self._disabled if mark.enabled is None else mark.enabled
+        return PeerMark(key, alias, enabled)
+
+    def _switch(self, public_key: bytes, enabled: bool) -> None:
+        if enabled and public_key in self._disabled:
+            self._streams.add(public_key, self._disabled.pop(public_key))
+        elif not enabled and public_key not in self._disabled:
+            self._disabled[public_key] = self._manual.known_peers[public_key].address
+            self._streams.remove(public_key)
+
+    def _is_listed(self, public_key: bytes) -> bool:
+        return public_key in self._manual.known_peers or public_key in self._disabled
+
+    # How they stand
+
+    def peers(self) -> list[PeerStatus]:
+        """All known peers as they stand now, the disabled ones last."""
+        keys = [*self._manual.known_peers, *self._disabled]
+        return [status for key in keys if (status := self.status(key)) is not None]
+
+    def status(self, public_key: bytes) -> PeerStatus | None:
+        """One known peer as it stands now, None if it is not listed."""
+        peer = self._manual.known_peers.get(public_key)
+        if peer is not None:
+            return self._status(peer)
+        address = self._disabled.get(public_key)
+        if address is None:
+            return None
+        outbound = self._manual.public_key < public_key
+        alias = self._aliases.get(public_key, "")
+        return PeerStatus(public_key, address, outbound, DISABLED, alias=alias, enabled=False)
+
+    def _status(self, peer: KnownPeer) -> PeerStatus:
+        clock_is_set = bool(self._streams.net.unix_time())
+        state = peer.state(clock_is_set)
+        connection = self._streams.links.get(peer.public_key)
+        return PeerStatus(
+            public_key=peer.public_key,
+            address=peer.address,
+            outbound=peer.outbound,
+            state=state,
+            last_error=name(peer.last_error),
+            last_error_text=sentence(peer.last_error),
+            last_connected=peer.last_connected or None,
+            next_attempt=self._next_attempt(peer) if state == "backing-off" else None,
+            counters=counters(connection) if connection else {},
+            alias=self._aliases.get(peer.public_key, ""),
+            rtt_ms=rtt_ms(connection) if connection else None,
+        )
+
+    def _next_attempt(self, peer: KnownPeer) -> float:
+        wait_ms = max(0, since(peer.next_attempt, self._streams.net.now()))
+        return round(time.time() + wait_ms / 1000, 3)
+
+    def pending(self) -> list[PendingStatus]:
+        """Authenticated callers that are not listed; the disabled ones are."""
+        return [
+            PendingStatus(p.public_key, p.source, p.first_seen, p.last_seen, p.attempts)
+            for p in self._manual.pending.peers
+            if p.public_key not in self._disabled
+        ]
+
+
+def counters(connection: Connection) -> dict[str, int]:
+    """What went over the live link of a peer since it came up."""
+    link = connection.link
+    stream = connection.stream
+    return {
+        "bytesIn": link.bytes_received,
+        "bytesOut": stream.bytes_sent if isinstance(stream, HostStream) else 0,
+        "messagesIn": connection.messages_in,
+        "messagesOut": connection.messages_out,
+        "duplicates": connection.duplicates,
+        "ignored": connection.ignored,
+        "framesSkipped": link.frames_skipped,
+        "queuedBytes": connection.outbox.queued_bytes,
+        "dropped": connection.outbox.dropped,
+    }
+
+
+def rtt_ms(connection: Connection) -> float | None:
+    """The round trip of a live link as the kernel measures it, None where it does not tell."""
+    stream = connection.stream
+    return stream.rtt_ms() if isinstance(stream, HostStream) else None
