@@ -24,7 +24,7 @@ from shimlet_light.settings import Settings
 from shimlet_light.wifi import CONNECTED, JOINING, NO_CREDENTIALS, Wifi
 
 # Where words have 32 bits, the machine is an emulated one, or a board: slow.
-OUTAGES, ROUNDS = (500, 10) if sys.maxsize >> 32 else (84, 3)
+OUTAGES, PICO_OUTAGES, ROUNDS = (500, 170, 10) if sys.maxsize >> 32 else (42, 28, 2)
 HEAP_SWAYS = 0 if sys.maxsize >> 32 else 128  # there, some of the core's ints are on the heap
 BACK_WITHIN_MS = 60_000  # after the end of an outage
 QUIET_S = 120
@@ -274,8 +274,8 @@ def test_after_500_outages_on_an_esp32_sockets_and_heap_are_the_same():
     stays_the_same(OUTAGES, pico=False)
 
 
-def test_after_a_third_of_them_on_a_pico_sockets_and_heap_are_the_same():
-    stays_the_same(OUTAGES // 3, pico=True)
+def test_after_170_outages_on_a_pico_sockets_and_heap_are_the_same():
+    stays_the_same(PICO_OUTAGES, pico=True)
 
 
 # One by one
