@@ -300,3 +300,53 @@ def test_mip_installs_a_local_package(board: VirtualBoard, tmp_path: Path) -> No
     package.write_text('{"urls": [["greet.py", "greet.py"]], "version": "1"}')
     mpremote(board.device, "mip", "install", str(package))
     assert mpremote(board.device, "exec", "import greet; print(greet.WORD)").strip() == "good day"
+
+
+CAUSE = "import machine\nprint('cause', machine.reset_cause())"
+
+
+def test_watchdog_that_nobody_feeds_resets_the_board_even_after_a_soft_reset(
+    board: VirtualBoard,
+) -> None:
+    put(board.device, "main.py", CAUSE)
+    with opened(board) as line:
+        interrupt(line)
+        execute(line, "import machine\nmachine.WDT(timeout=700)")
+        line.write(b"\x04")
+        until(line, BANNER)
+        until(line, b"cause 3\n")
+
+
+def test_timer_feeds_the_watchdog_while_the_repl_waits_for_a_key(board: VirtualBoard) -> None:
+    put(board.device, "main.py", CAUSE)
+    with opened(board) as line:
+        interrupt(line)
+        execute(line, "import machine\ndog = machine.WDT(timeout=700)\ntimer = machine.Timer(-1)")
+        execute(line, "timer.init(period=100, callback=lambda timer: dog.feed())")
+        time.sleep(1.5)
+        assert b"still here" in execute(line, "print('still here')")
+        line.write(b"timer.deinit()\x04")
+        until(line, b"cause 3\n")
+
+
+def test_watchdog_refuses_what_a_small_chip_refuses(board: VirtualBoard) -> None:
+    with opened(board) as line:
+        interrupt(line)
+        refused = execute(line, "import machine\nmachine.WDT(timeout=8389)")
+        assert b"ValueError: timeout exceeds 8388" in refused
+
+
+def test_changes_of_a_pin_are_written_to_a_file(tmp_path: Path) -> None:
+    pins = tmp_path / "pins"
+    with VirtualBoard(tmp_path / "flash.img", pins=pins) as board, opened(board) as line:
+        interrupt(line)
+        execute(line, "import machine\npin = machine.Pin('LED', machine.Pin.OUT, value=1)")
+        assert b"1" in execute(line, "print(pin.value())")
+        execute(line, "pin.off()\nmachine.Pin(25, machine.Pin.OUT)(1)")
+        deadline = time.monotonic() + 5
+        while not pins.exists() or len(pins.read_text().splitlines()) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert [line.split()[1:] for line in pins.read_text().splitlines()] == [
+        ["LED", "1"], ["LED", "0"], ["25", "1"],
+    ]  # fmt: skip
