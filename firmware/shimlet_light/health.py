@@ -35,7 +35,7 @@ def reset_cause() -> str:
     cause = machine.reset_cause() if hasattr(machine, "reset_cause") else None
     for name, word in _CAUSES:
         if cause is not None and cause == getattr(machine, name, None):
-            return "reset" if word == "watchdog" and not watchdog.WAS_ARMED else word
+            return "reset" if word == "watchdog" and not watchdog.MAY_HAVE_BITTEN else word
     return "unknown"
 
 

@@ -26,10 +26,13 @@ _SLICE_MS = const(200)  # one key alone in so long is a person; a cut request or
 _TIMEOUT_MS = getattr(shimlet_board, "WATCHDOG_MS", 8000)
 _FEED_MS = _TIMEOUT_MS // 4
 
-# A Pico W cannot tell a watchdog's reset from machine.reset(), and shows it after each soft reset,
-# too. One register of its watchdog is for the user, and is lost only with the power.
+# A Pico W's reset_cause() is the watchdog's after machine.reset(), too, and after each soft reset
+# that follows. Its watchdog tells whether its time was over, and has a register for the user that
+# is lost only with the power: there stands whether it was armed.
 _RP2040 = const(0x40058000)
 _RP2350 = const(0x400D8000)
+_REASON = const(0x08)
+_TIME_OVER = const(1)
 _SCRATCH = const(0x0C)
 _ARMED = const(0x5417317)
 _ENABLED = const(1 << 30)
@@ -50,11 +53,15 @@ def _mark(mark: int) -> None:
         machine.mem32[_rp2() + _SCRATCH] = mark
 
 
-def _was_armed() -> bool:
-    return not _rp2() or machine.mem32[_rp2() + _SCRATCH] == _ARMED
+def _may_have_bitten() -> bool:
+    """Whether reset_cause() may be right when it says that the watchdog did it."""
+    base = _rp2()
+    if not base:
+        return True
+    return machine.mem32[base + _SCRATCH] == _ARMED and machine.mem32[base + _REASON] & _TIME_OVER
 
 
-WAS_ARMED = _was_armed()  # by the last run; True where the cause of a reset can be trusted
+MAY_HAVE_BITTEN = _may_have_bitten()  # asked at once: relieve() wipes it out
 
 
 def is_there() -> bool:

@@ -131,19 +131,22 @@ class Pico:
 def test_a_pico_remembers_in_its_watchdog_whether_it_was_armed():
     for chip, base in (("RP2040", 0x40058000), ("RP2350", 0x400D8000)):
         with PretendMachine() as machine, Pico(chip):
-            scratch = base + 0x0C
-            machine.mem32 = {base: 0, scratch: 0}
-            assert not watchdog._was_armed()
+            control, reason, scratch = base, base + 0x08, base + 0x0C
+            machine.mem32 = {control: 0, reason: 1, scratch: 0}
+            assert not watchdog._may_have_bitten()
             watchdog.after_reset()
             assert machine.timeouts == []
             watchdog.arm()
-            assert watchdog._was_armed()
-            machine.mem32[base] = 1 << 30
+            assert watchdog._may_have_bitten()
+            machine.mem32[reason] = 2  # by machine.reset(), as an app may do
+            assert not watchdog._may_have_bitten()
+            machine.mem32[reason] = 1
+            machine.mem32[control] = 1 << 30
             watchdog.relieve()
-            assert not watchdog._was_armed()
+            assert not watchdog._may_have_bitten()
             watchdog._wdt = watchdog._timer = None
-            watchdog.after_reset()
-            assert len(machine.timeouts) == 2 and not watchdog._was_armed()
+            watchdog.after_reset()  # a soft one: it is enabled still
+            assert len(machine.timeouts) == 2 and not watchdog._may_have_bitten()
 
 
 def test_the_reset_cause_is_a_word():
@@ -151,13 +154,13 @@ def test_the_reset_cause_is_a_word():
     for number, word in enumerate(words):
         with PretendMachine(number + 1):
             assert reset_cause() == word
-    real = watchdog.WAS_ARMED
-    watchdog.WAS_ARMED = False
+    real = watchdog.MAY_HAVE_BITTEN
+    watchdog.MAY_HAVE_BITTEN = False
     try:
         with PretendMachine(PretendMachine.WDT_RESET):
             assert reset_cause() == "reset"
     finally:
-        watchdog.WAS_ARMED = real
+        watchdog.MAY_HAVE_BITTEN = real
 
 
 def broken():
