@@ -91,6 +91,7 @@ def demo() -> None:
 from . import board_clock as board_clock  # noqa: E402
 from . import board_line as board_line  # noqa: E402
 from . import pair as pair  # noqa: E402
+from . import simulate as simulate  # noqa: E402
 from .board import board  # noqa: E402
 
 app.add_typer(board, name="board")

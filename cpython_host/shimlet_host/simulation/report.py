@@ -16,12 +16,15 @@ _ROWS = 10
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is over. `name` tells it from others of the same command."""
+    """A run that is over. `name` tells it from others of the same command; `attack_succeeded` is
+    None where there was no attack.
+    """
 
     name: str
     settings: Settings
     summary: Summary
     cpu_s: float
+    attack_succeeded: bool | None = None
 
     @property
     def cpu_ms_per_node_minute(self) -> float:
@@ -66,6 +69,8 @@ def _lines(run: Run) -> Iterator[str]:
         f" diameter {summary.diameter}; {summary.components} in all"
     )
     yield (f"  eclipsed honest nodes: {summary.eclipsed} at the end, {summary.ever_eclipsed} ever")
+    if run.attack_succeeded is not None:
+        yield f"  the attack {'succeeded' if run.attack_succeeded else 'failed'}"
     each_ms = run.cpu_ms_per_node_minute
     yield f"  cost: {run.cpu_s:.1f} s of CPU, {each_ms:.2f} ms a node and minute"
 
@@ -90,6 +95,7 @@ def as_value(run: Run) -> dict[str, object]:
         "nodes": settings.nodes,
         "minutes": settings.minutes,
         "seed": settings.seed,
+        "attack_succeeded": run.attack_succeeded,
         "cpu_s": round(run.cpu_s, 3),
         "cpu_ms_per_node_minute": round(run.cpu_ms_per_node_minute, 4),
         **asdict(run.summary),

@@ -6,6 +6,7 @@ Made by the command line and by tests; `checked()` is where bad input becomes a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from shimlet_host.autopeering import Parameters
 from shimlet_host.model import HostError
@@ -81,3 +82,26 @@ class Settings:
                 "A partition begins at minute 0 or later, and lasts more than 0 minutes.",
             ),
         ]
+
+
+def parse_theta(text: str) -> dict[str, Any]:
+    """The parameters that `--theta` means. Raises SimulationError."""
+    if text == "off":
+        return {"check_theta": False}
+    if text == "auto":
+        return {"theta": None}
+    try:
+        return {"theta": float(text)}
+    except ValueError:
+        raise SimulationError(f"theta {text!r}: write a number up to 1, auto or off.") from None
+
+
+def parse_split(text: str) -> Split:
+    """The partition of "FROM:LENGTH" in minutes. Raises SimulationError."""
+    start, _, length = text.partition(":")
+    try:
+        return Split(float(start), float(length))
+    except ValueError:
+        raise SimulationError(
+            f"partition {text!r}: write FROM:LENGTH in minutes, for example 5:30."
+        ) from None
