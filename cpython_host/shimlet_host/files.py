@@ -37,6 +37,18 @@ def create_once(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """A private file with this content instead of what was there: the old or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.unlink(missing_ok=True)
+    try:
+        _write_new(draft, content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def _link(draft: Path, path: Path) -> None:
     """Gives the draft its name without ever replacing another file, as a rename would."""
     try:

@@ -16,6 +16,7 @@ import signal
 import structlog
 from shimlet.identity import base58_encode
 
+from shimlet_host.access import announce, withdraw
 from shimlet_host.config import Config
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import load_identity
@@ -56,6 +57,7 @@ async def _serve(node: Node) -> None:
         server.listen()
         await node.start()
         await server.start()
+        announce(node.config.node.data_directory, server.url)
         _say_hello(node, server)
         await stopping.wait()
         log.info("stopping")
@@ -87,6 +89,7 @@ def _signalled() -> asyncio.Event:
 
 async def _stop(node: Node, server: WebServer) -> None:
     """Node and server end together; what does not end in time is cut off."""
+    withdraw(node.config.node.data_directory)
     ending = asyncio.gather(node.stop(), server.stop(), return_exceptions=True)
     try:
         await asyncio.wait_for(ending, STOP_TIMEOUT_S)

@@ -23,6 +23,7 @@ from pathlib import Path
 from shimlet_host.database import Database, trouble
 from shimlet_host.model import LOCAL, PeerMark, StoredMessage, StoredPeer, StoreError
 
+PEERS_FILE = "peers.db"
 MAX_MESSAGES = 10_000
 MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # about 120 of the largest; more is written at once
 
@@ -84,7 +85,7 @@ class Store:
         self._unwritten: dict[bytes, StoredMessage] = {}
         self._unwritten_bytes = 0
         self._peers = Database(
-            folder / "peers.db",
+            folder / PEERS_FILE,
             _PEERS,
             sync="FULL",
             loss="Peers added by the web API are lost; add them again.",
@@ -147,6 +148,19 @@ class Store:
     def put_marks(self, marks: Iterable[PeerMark]) -> None:
         """Keeps complete marks: all or none, on the disk at return."""
         self._change(_PUT_MARK, [(mark.public_key, mark.alias, mark.enabled) for mark in marks])
+
+    def replace_peers(self, peers: Iterable[StoredPeer], marks: Iterable[PeerMark]) -> None:
+        """These instead of all that was known: all or none, on the disk at return."""
+        try:
+            with self._peers.transaction() as connection:
+                connection.execute("DELETE FROM peers")
+                connection.execute("DELETE FROM marks")
+                rows = [(p.public_key, p.address, p.added, p.source) for p in peers]
+                connection.executemany(_PUT_PEER, rows)
+                names = [(mark.public_key, mark.alias, mark.enabled) for mark in marks]
+                connection.executemany(_PUT_MARK, names)
+        except sqlite3.Error as error:
+            raise StoreError(trouble(self._peers.path, error)) from error
 
     def _change(self, statement: str, rows: list[tuple[object, ...]], *more: str) -> None:
         """The statement, and more, for every row: all or none."""

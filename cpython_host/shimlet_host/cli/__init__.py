@@ -5,15 +5,15 @@ In: arguments. Out: exit status 0, 1 with a sentence on stderr, or 2 for wrong a
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from shimlet import __version__
 
+from .common import ConfigFile, in_sentences, load
+
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="A full node that peers with GoShimmer nodes and with boards.",
 )
@@ -22,12 +22,6 @@ app = typer.Typer(
 def main() -> None:
     """Entry point of the `shimlet` command."""
     app()
-
-
-def fail(sentence: object) -> None:
-    """Say on stderr why it does not work, and exit with status 1."""
-    typer.echo(f"shimlet: {sentence}", err=True)
-    raise typer.Exit(1)
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,33 +41,25 @@ def options(
 
 @app.command()
 def run(
-    config: Annotated[
-        Path | None, typer.Option(help="JSON config file; ./config.json if there is one.")
-    ] = None,
+    config: ConfigFile = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set", metavar="KEY=VALUE", help="One setting; wins over file and environment."
         ),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Log one JSON object a line.")] = False,
 ) -> None:
     """Run a full node until Ctrl-C or SIGTERM. Example: shimlet run --set
     webapi.bindAddress=127.0.0.1:8081
     """
-    from shimlet_host.config import load_config
     from shimlet_host.logs import configure_logging
-    from shimlet_host.model import HostError
     from shimlet_host.service import run_node
 
-    default = Path("config.json")
-    try:
-        settings = load_config(
-            config or (default if default.exists() else None), overrides=set_ or []
-        )
-        configure_logging(settings.logger.level, settings.logger.encoding)
+    with in_sentences():
+        settings = load(config, set_ or [])
+        configure_logging(settings.logger.level, "json" if as_json else settings.logger.encoding)
         status = run_node(settings)
-    except HostError as error:
-        fail(error)
     raise typer.Exit(status)
 
 
@@ -87,11 +73,20 @@ def demo() -> None:
     raise typer.Exit(run_demo())
 
 
-# At the end: these modules use what stands above, and join their commands to `board`.
+# At the end: these modules join their commands to `app`, to `peers` and to `board`.
 from . import board_clock as board_clock  # noqa: E402
 from . import board_line as board_line  # noqa: E402
 from . import pair as pair  # noqa: E402
 from . import simulate as simulate  # noqa: E402
 from .board import board  # noqa: E402
+from .files import files  # noqa: E402
+from .messages import messages  # noqa: E402
+from .peers import peers  # noqa: E402
+from .start import config, start  # noqa: E402
+from .state import state  # noqa: E402
 
+for part in (start, state, messages, files):
+    app.add_typer(part)
+app.add_typer(peers, name="peers")
+app.add_typer(config, name="config")
 app.add_typer(board, name="board")

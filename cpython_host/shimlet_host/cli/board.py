@@ -8,18 +8,15 @@ imported when it runs.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shimlet_host.model import HostError
-
-from . import fail
+from .common import AsJson as AsJson
+from .common import in_sentences as in_sentences
+from .common import show_json as show_json
 
 board = typer.Typer(
     no_args_is_help=True,
@@ -32,21 +29,6 @@ Port = Annotated[
 BoardName = Annotated[
     str, typer.Argument(metavar="BOARD", help="A folder of boards/, as esp32_generic.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
-
-
-@contextmanager
-def in_sentences() -> Iterator[None]:
-    """Turn every error that has a sentence into that sentence and exit status 1."""
-    try:
-        yield
-    except HostError as error:
-        fail(error)
-
-
-def show_json(value: object) -> None:
-    """Print an answer for programs."""
-    typer.echo(json.dumps(value, indent=2))
 
 
 @board.command()
@@ -126,6 +108,7 @@ def micropython(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file, and only say what would be done.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put MicroPython itself on a board: by esptool on an ESP32, by a copied file on a Pico.
 
@@ -134,8 +117,12 @@ def micropython(
     from shimlet_host.board.catalogue import load
     from shimlet_host.board.micropython import install
 
+    said: list[str] = []
+    say = said.append if as_json else typer.echo
     with in_sentences():
-        install(load(board), port, image, erase=erase, dry_run=dry_run, say=typer.echo)
+        install(load(board), port, image, erase=erase, dry_run=dry_run, say=say)
+    if as_json:
+        show_json({"board": board, "port": port, "done": said})
 
 
 @board.command()
@@ -185,6 +172,7 @@ def firmware(
     source: Annotated[
         Path | None, typer.Option(help="MicroPython's source; what is missing is said.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Build a whole firmware, MicroPython with our code frozen in, where the toolchain is there.
 
@@ -195,4 +183,7 @@ def firmware(
 
     with in_sentences():
         made = build_firmware(load(board), source)
-    typer.echo(f"{made}: {made.stat().st_size} bytes")
+    size = made.stat().st_size
+    show_json({"file": str(made), "bytes": size}) if as_json else typer.echo(
+        f"{made}: {size} bytes"
+    )

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import fail
 from .board import AsJson, Port, board, in_sentences, show_json
+from .common import fail
 
 Hosts = Annotated[
     list[str] | None, typer.Argument(metavar="[HOST[:PORT]]...", help="At most four, in order.")

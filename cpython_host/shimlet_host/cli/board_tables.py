@@ -101,7 +101,8 @@ def _any(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _duration(seconds: int) -> str:
+def duration(seconds: int) -> str:
+    """As 1 h 2 s."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -124,7 +125,7 @@ def _source(clock: Mapping[str, Any]) -> str:
     if not clock["source"]:
         return "nobody yet"
     ago = clock["syncedAgo"]
-    return str(clock["source"]) + ("" if ago is None else f", {_duration(ago)} ago")
+    return str(clock["source"]) + ("" if ago is None else f", {duration(ago)} ago")
 
 
 def _wifi(wifi: Mapping[str, Any]) -> str:
@@ -151,7 +152,7 @@ _ROWS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "publicKey": ("Public key", _any),
     "version": ("Version", _any),
     "profile": ("Profile", _any),
-    "uptime": ("Runs for", _duration),
+    "uptime": ("Runs for", duration),
     "resetCause": ("Last reset", _any),
     "watchdogResets": ("Resets by the watchdog", _any),
     "lastException": ("Last exception", _any),

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .board import AsJson, Port, board, in_sentences, show_json
+from .common import Api, ConfigFile, Token, node_api
 
 if TYPE_CHECKING:
     from shimlet_host.board.pair import Paired
     from shimlet_host.doctor.diagnose import Finding
 
-Api = Annotated[str, typer.Option(help="The full node's web API.")]
 HostAddress = Annotated[
     str, typer.Option(metavar="IP[:PORT]", help="Where the board is to dial the full node.")
 ]
@@ -41,7 +41,9 @@ Check = Annotated[bool, typer.Option("--check", help="Only look why there is no 
 @board.command()
 def pair(
     port: Port,
-    api: Api = "http://127.0.0.1:8080",
+    api: Api = "",
+    token: Token = "",
+    config: ConfigFile = None,
     host_address: HostAddress = "",
     board_address: BoardAddress = "",
     dial_from: DialFrom = "",
@@ -55,7 +57,6 @@ def pair(
     """
     from shimlet_host.board import pair as pairing
     from shimlet_host.board.dial_from import BOARD, HOST
-    from shimlet_host.doctor.api import NodeApiClient
 
     if dial_from not in ("", BOARD, HOST):
         raise typer.BadParameter(f"--dial-from is board or host, not {dial_from!r}.")
@@ -67,7 +68,7 @@ def pair(
         return _choose(question, addresses, interactive=not as_json and sys.stdin.isatty())
 
     with in_sentences():
-        node = NodeApiClient(api)
+        node = node_api(api, token, config)
         if check:
             finding, who = pairing.check(port, node)
             return _show_finding(finding, who, as_json)

@@ -16,7 +16,8 @@ from pathlib import Path
 from shimlet_host.config.schema import REMEDIES
 
 ENVIRONMENT_PREFIX = "SHIMLET_"
-OTHER_VARIABLES = frozenset({"SHIMLET_CONFIG"})  # read by the command line, no settings
+# Read by the command line, no settings.
+OTHER_VARIABLES = frozenset({"SHIMLET_CONFIG", "SHIMLET_API", "SHIMLET_TOKEN"})
 
 _ALIASES = {"node.externaladdress": "network.externalAddress"}
 _KEYS = {key.lower(): key for key in REMEDIES} | _ALIASES

@@ -1,14 +1,18 @@
 """Asks a running full node over its web API.
 
-In: its URL. Out: decoded JSON, or ApiError with a sentence. Called by `gather`, and by pairing.
+In: its URL, and its token if there is one. Out: decoded JSON, or ApiError with a sentence. Called
+by `gather`, by pairing, and by the commands of cli/.
 """
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from shimlet.identity import decode_key
@@ -17,6 +21,7 @@ from shimlet_host.model import HostError
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 10.0
+SILENCE_S = 40.0  # of a stream of events, which says something every 15 s
 PEERS = "/manualpeering/peers"
 
 
@@ -27,8 +32,9 @@ class ApiError(HostError):
 class NodeApiClient:
     """A full node by its web API. `url` as "http://127.0.0.1:8080"."""
 
-    def __init__(self, url: str = DEFAULT_URL) -> None:
+    def __init__(self, url: str = DEFAULT_URL, token: str = "") -> None:
         self.url = url.rstrip("/")
+        self._token = token
         if not self.url.startswith(("http://", "https://")):
             raise ApiError(f"{url} is no URL of a web API: write one like {DEFAULT_URL}.")
 
@@ -56,18 +62,55 @@ class NodeApiClient:
         """Take a peer off the list."""
         self._ask("DELETE", PEERS, [{"publicKey": public_key}])
 
+    def mark_peer(self, public_key: str, **what: object) -> None:
+        """Give a known peer an `alias`, or switch it: `enabled`."""
+        self._ask("PATCH", PEERS, [{"publicKey": public_key, **what}])
+
+    def neighbors(self) -> dict[str, list[dict[str, Any]]]:
+        """What autopeering has found: "known", "chosen", "accepted"."""
+        answer = self._ask("GET", "/autopeering/neighbors?known=1")
+        if not isinstance(answer, dict):
+            raise ApiError(self._strange())
+        return {name: _dicts(answer.get(name)) for name in ("known", "chosen", "accepted")}
+
     def publish(self, text: str) -> None:
         """Send a message to all neighbors."""
         self._ask("POST", "/messages", {"payload": text})
 
+    def publish_bytes(self, data: bytes) -> str:
+        """Send a message of any bytes; its id."""
+        payload = base64.b64encode(data).decode("ascii")
+        answer = self._ask("POST", "/messages", {"payloadBase64": payload})
+        return str(answer.get("id")) if isinstance(answer, dict) else ""
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Kind and record of each event from now on, until the node ends."""
+        with self._in_sentences(), self._open("GET", "/events", None, SILENCE_S) as answer:
+            kind = ""
+            for line in answer:
+                text = line.decode("utf-8", "replace").rstrip("\r\n")
+                if text.startswith("event: "):
+                    kind = text.removeprefix("event: ")
+                elif text.startswith("data: "):
+                    yield kind, json.loads(text.removeprefix("data: "))
+
     def _ask(self, method: str, path: str, body: object = None) -> object:
+        with self._in_sentences(), self._open(method, path, body, TIMEOUT_S) as answer:
+            content = answer.read()
+            return json.loads(content) if content else None
+
+    def _open(self, method: str, path: str, body: object, timeout_s: float) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        return urllib.request.urlopen(request, timeout=timeout_s)
+
+    @contextmanager
+    def _in_sentences(self) -> Iterator[None]:
         try:
-            request = urllib.request.Request(self.url + path, data, headers, method=method)
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                content = answer.read()
-            return json.loads(content) if content else None
+            yield
         except urllib.error.HTTPError as error:
             raise ApiError(f"The full node at {self.url} refused: {_reason(error)}") from None
         except (OSError, http.client.HTTPException) as error:

@@ -1,0 +1,149 @@
+"""Commands before a node runs: make its config and identity, say who it is, check its config.
+
+In: arguments and the config file. Out: files that are never overwritten, and sentences; with
+--json an object. Exit status 0, 1 with a sentence on stderr, or 2 for wrong arguments.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import (
+    DEFAULT_CONFIG,
+    Api,
+    AsJson,
+    ConfigFile,
+    Token,
+    config_path,
+    fail,
+    in_sentences,
+    load,
+    node_api,
+    show_json,
+)
+
+if TYPE_CHECKING:
+    from shimlet_host.config import Config
+
+start = typer.Typer()
+config = typer.Typer(no_args_is_help=True, help="The settings of a node.")
+
+NewConfig = Annotated[
+    Path, typer.Option("--config", envvar="SHIMLET_CONFIG", help="The config file to write.")
+]
+
+
+@start.command()
+def init(config: NewConfig = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Make a config file to start from, and the node's identity in its data folder.
+
+    Nothing is overwritten. Example: shimlet init && shimlet run
+    """
+    from shimlet.identity import base58_encode
+
+    from shimlet_host.starter import make_starter
+
+    with in_sentences():
+        folder, identity = make_starter(config, lambda text: typer.echo(text, err=True))
+    key = base58_encode(identity.public_key)
+    if as_json:
+        show_json({"config": str(config), "dataDirectory": str(folder), "publicKey": key})
+        return
+    typer.echo(f"{config} is the node's config; what its keys mean: shimlet config show")
+    typer.echo(f"{folder} holds its identity, whose public key is {key}")
+    typer.echo("Start it: shimlet run")
+
+
+@start.command("id")
+def show_id(
+    address: Annotated[
+        str, typer.Option(metavar="HOST[:PORT]", help="Where others dial, if it is not found.")
+    ] = "",
+    qr: Annotated[bool, typer.Option("--qr", help="Also as a QR code.")] = False,
+    config: ConfigFile = None,
+    api: Api = "",
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print the one string that others list this node by: KEY@HOST:PORT. It need not run.
+
+    Example: shimlet id --qr
+    """
+    from shimlet_host.description import describe, of_config, of_running
+
+    with in_sentences():
+        settings = None if api else load(config)
+        if settings is not None and settings.gossip.bind_address.port:
+            facts = of_config(settings)
+        else:  # the port is known to the running node alone
+            facts = of_running(node_api(api, token, config))
+        texts = describe(facts, address)
+    if as_json:
+        show_json({"id": texts[0], "publicKey": facts.public_key, "others": texts[1:]})
+        return
+    typer.echo(texts[0])
+    for text in texts[1:]:
+        typer.echo(f"or, in another network: {text}", err=True)
+    if qr:
+        _print_qr(texts[0])
+
+
+def _print_qr(text: str) -> None:
+    import segno
+
+    segno.make(text).terminal(compact=True)
+
+
+@config.command()
+def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Say all that is wrong with the settings, or that nothing is. Example: shimlet config check
+    --config node.json
+    """
+    from shimlet_host.config import ConfigError
+
+    path = config_path(config)
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        if as_json:
+            show_json({"config": _shown(path), "problems": error.problems, "warnings": []})
+            raise typer.Exit(1) from None
+        fail(error)
+    if as_json:
+        show_json({"config": _shown(path), "problems": [], "warnings": settings.warnings})
+        return
+    for warning in settings.warnings:
+        typer.echo(f"Warning: {warning}")
+    typer.echo(f"{path or 'The config without a file'} is fine.")
+
+
+@config.command("show")
+def show_config(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Show every setting as it holds now, from file, environment and defaults; no secrets.
+
+    Example: shimlet config show
+    """
+    from shimlet_host.config import shown
+
+    with in_sentences():
+        settings = load(config)
+        values = shown.shown(settings)
+    show_json(values) if as_json else _print_settings(settings, values)
+
+
+def _print_settings(settings: Config, values: dict[str, object]) -> None:
+    import json
+
+    from shimlet_host.config.schema import REMEDIES
+
+    typer.echo(f"Config file: {settings.file or 'none'}")
+    for key, value in values.items():
+        typer.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+        typer.echo(f"    {REMEDIES[key]}")
+
+
+def _shown(path: Path | None) -> str | None:
+    return None if path is None else str(path)
