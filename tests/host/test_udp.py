@@ -214,14 +214,17 @@ def test_the_kernel_is_asked_for_a_larger_buffer_and_a_taken_port_is_named() -> 
 
 
 class Datagram:
-    """Stands for a Checked one; each check waits until the gate is open, every third one fails."""
+    """Stands for a Checked one: at the thread each waits for the gate, every third one fails."""
 
     def __init__(self, number: int, gate: threading.Event) -> None:
         self.number = number
+        self.thread = ""
         self._gate = gate
 
     def verify(self, identity: object) -> bool:
-        self._gate.wait(10)
+        self.thread = threading.current_thread().name
+        if self.thread == "verifier":
+            self._gate.wait(10)
         return self.number % 3 != 0
 
 
@@ -234,13 +237,17 @@ def test_the_second_core_keeps_the_order_and_drops_what_is_too_much() -> None:
             lambda results: done.extend((each.number, ok) for each, ok in results),
         )
         offered: list[Any] = [Datagram(number, gate) for number in range(MAX_WAITING + 10)]
-        assert verifier.offer(offered[:100]) == 0
-        assert verifier.offer(offered[100:]) == 10
+        dropped = [verifier.offer(offered[at : at + 50]) for at in range(0, len(offered), 50)]
+        assert sum(dropped) == 10 and not any(dropped[:-1])
         assert verifier.offer(offered[:1]) == 1, "it is full"
-        assert done == []
+        await asyncio.sleep(0)
+        assert done == [], "what the loop has checked waits for what is before it"
         gate.set()
         await eventually(lambda: len(done) == MAX_WAITING)
         assert done == [(number, number % 3 != 0) for number in range(MAX_WAITING)]
+        assert {each.thread for each in offered[:100]} == {"verifier"}
+        assert {each.thread for each in offered[100:-10]} == {threading.current_thread().name}
+        assert verifier.waiting == 0
         assert verifier.offer(offered[:1]) == 0, "there is room again"
         verifier.close()
         await eventually(lambda: not any(t.name == "verifier" for t in threading.enumerate()))
