@@ -3,9 +3,12 @@
 import random
 
 import pytest
-from autopeering_world import PARAMETERS, SERVICES
+from autopeering_world import PARAMETERS, PORT, SERVICES, World
 from shimlet_host.autopeering import Autopeering
+from shimlet_host.autopeering.decoding import decode
+from shimlet_host.autopeering.encoding import encode_pong
 from shimlet_host.autopeering.events import AddressLearnt
+from shimlet_host.autopeering.messages import Pong
 from shimlet_host.autopeering.own_address import OwnAddress
 from shimlet_host.identity import HostIdentity
 
@@ -83,3 +86,60 @@ def test_a_configured_address_is_never_outvoted():
         own.vote(f"20.{number}.1.1", "30.1.1.1", 10)
     assert own.is_ours("20.1.1.1")
     assert not own.is_ours("30.1.1.1")
+
+
+def test_new_addresses_of_the_machine_replace_its_old_ones_and_what_was_learnt_stays():
+    own, local = ours(["10.0.0.5"])
+    own.vote("20.1.1.1", "30.1.1.1", 1)
+    own.set_interfaces(["10.0.0.9"])
+    assert own.is_ours("10.0.0.9")
+    assert own.is_ours("30.1.1.1")
+    assert not own.is_ours("10.0.0.5")
+    assert local.addresses == {"10.0.0.9", "30.1.1.1"}
+
+
+def lie(world, node, liar, told):
+    """Make all that `liar` sends to `node` say that it reached the node under another address."""
+    real = world.settle
+
+    def settle(sender):
+        if sender is liar:
+            for index, (data, address) in enumerate(sender.core.local.outbox):
+                message = decode(data)
+                if isinstance(message, Pong) and address[0] == node.ip:
+                    message.dst_addr = told
+                    sender.core.local.outbox[index] = (encode_pong(message), address)
+        real(sender)
+
+    world.settle = settle
+
+
+def test_a_first_peer_that_lies_about_our_address_does_not_cut_us_off():
+    world = World()
+    liar, *honest = world.started(5)
+    node = world.node()
+    lie(world, node, liar, "66.6.6.6")
+    node.core.add_known(liar.key, liar.ip, PORT)
+    node.start()
+    world.run(0.05)
+    assert node.core.own_address.learnt == "66.6.6.6"
+    for other in honest:
+        node.core.add_known(other.key, other.ip, PORT)
+    world.run(20)
+    assert node.core.own_address.learnt == node.ip
+    assert len(node.core.verified()) >= len(honest) - 1
+
+
+def test_a_node_whose_address_changes_learns_the_new_one_from_answers_to_its_pings():
+    world = World()
+    nodes = world.started(6, verification_lifetime_s=10.0)
+    world.run(30)
+    node = nodes[-1]
+    assert node.core.own_address.learnt == node.ip
+    node.core.set_interfaces([])
+    del world.nodes[node.ip]
+    node.ip = "30.1.1.1"
+    world.nodes[node.ip] = node
+    world.run(60)
+    assert node.core.own_address.learnt == node.ip
+    assert len(node.core.verified()) == 5

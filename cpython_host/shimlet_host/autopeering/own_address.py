@@ -24,11 +24,16 @@ class OwnAddress:
 
     def __init__(self, local: Local, interfaces: Iterable[str], external: str | None) -> None:
         self._local = local
-        self._fixed = {*interfaces, *([external] if external else [])}
+        self._external = [external] if external else []
         self._learns = external is None
         self._votes: dict[str, str] = {}  # subnet of the voter: our IP as it sees us
         self.learnt = ""
-        local.addresses = set(self._fixed)
+        self.set_interfaces(interfaces)
+
+    def set_interfaces(self, interfaces: Iterable[str]) -> None:
+        """The machine has these addresses now."""
+        self._fixed = {*interfaces, *self._external}
+        self._local.addresses = self._fixed | ({self.learnt} if self.learnt else set())
 
     def is_ours(self, dst_addr: str) -> bool:
         """Whether a packet for this IP may be meant for us."""

@@ -78,8 +78,8 @@ class Autopeering:
         self.local = Local(identity, parameters, services, entropy)
         self.requests = Requests(self.local)
         self.peers = Peers(parameters)
-        own_address = OwnAddress(self.local, interfaces, external)
-        self.verification = Verification(self.local, self.requests, self.peers, own_address)
+        self.own_address = OwnAddress(self.local, interfaces, external)
+        self.verification = Verification(self.local, self.requests, self.peers, self.own_address)
         self.discovery = Discovery(self.local, self.requests, self.verification)
         chain = SaltChain(seed, self.local.node_id, parameters)
         self.selection = Selection(self.local, self.requests, self.verification, chain)
@@ -206,6 +206,10 @@ class Autopeering:
     def set_manual(self, public_keys: Container[bytes]) -> None:
         """Those peered by hand: they are no candidates, and no event here concerns their links."""
         self.selection.manual = public_keys
+
+    def set_interfaces(self, interfaces: Iterable[str]) -> None:
+        """The machine's addresses have changed; canonical IPs."""
+        self.own_address.set_interfaces(interfaces)
 
     def became_manual(self, public_key: bytes) -> None:
         """A neighbor is peered by hand now: its place is free, and nobody is told to hang up."""

@@ -233,24 +233,29 @@ class Verification:
             return Reason.BAD_SERVICES
         if peering.port != request.address[1]:
             return Reason.BAD_SERVICES
-        if self._local.parameters.check_destination and not self._own_address.is_ours(
-            pong.dst_addr
-        ):
-            return Reason.WRONG_DESTINATION
         return None
 
     def on_pong(self, pong: messages.Pong, public_key: bytes, ip: str) -> Reason | None:
-        """The sender is verified, with what it offers."""
+        """The sender is verified, with what it offers.
+
+        Its word about our address counts even if it is not ours as yet: our address may have
+        changed, or the first peer may have lied.
+        """
         request = self._requests.find(public_key, ip, pong.req_hash)
         known = self.peers.known.get((public_key, ip))
         if request is None:
             return Reason.UNSOLICITED
+        is_new = public_key not in self.peers.verified
+        self._own_address.vote(ip, pong.dst_addr, len(self.peers.verified) + is_new)
+        if self._local.parameters.check_destination and not self._own_address.is_ours(
+            pong.dst_addr
+        ):
+            return Reason.WRONG_DESTINATION
         self._requests.close(request)
         if known is None:
             return Reason.UNSOLICITED
         self._ended(known)
         self._verified(known, Peer(public_key, ip, dict(pong.services or {})))
-        self._own_address.vote(ip, pong.dst_addr, len(self.peers.verified))
         return None
 
     def _verified(self, known: KnownPeer, peer: Peer) -> None:
