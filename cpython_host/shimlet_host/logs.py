@@ -16,7 +16,10 @@ from typing import Any, TextIO
 import structlog
 
 HIDDEN = "(hidden)"
-_SECRET_NAMES = frozenset({"seed", "node_seed", "secret", "secret_key", "private_key", "password"})
+_SECRET_NAMES = frozenset(
+    {"seed", "node_seed", "secret", "secret_key", "private_key", "password", "token"}
+    | {"authorization"}
+)
 # A seed as the config and the seed file write it, also inside a longer text.
 _SEED_TEXT = re.compile(r"\bbase(?:58|64):[A-Za-z0-9+/=]{16,}")
 

@@ -194,5 +194,8 @@ class NodeApi(Protocol):
 
     def info(self) -> NodeInfo: ...
 
+    def unready(self) -> str:
+        """Why the node cannot do its work now, as a sentence; "" if it can."""
+
     def subscribe(self) -> Subscription:
         """News from now on. Raises events.TooManyListeners."""

@@ -227,6 +227,16 @@ class Node:
             auto_peering=self.auto.status() if self.auto else None,
         )
 
+    def unready(self) -> str:
+        """Why the node cannot do its work now, as a sentence; "" if it can."""
+        if not self._tasks:
+            return "The node is starting or stopping."
+        if any(task.done() for task in self._tasks):
+            return "A part of the node has ended: restart it."
+        if not self.net.unix_time():
+            return "The clock of this machine is not set: set it, then peers can be linked."
+        return ""
+
     def subscribe(self) -> Subscription:
         """News from now on. Raises events.TooManyListeners."""
         return self.news.hub.subscribe()

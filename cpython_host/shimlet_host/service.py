@@ -9,20 +9,19 @@ signal.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import signal
 
 import structlog
 from shimlet.identity import base58_encode
 
-from shimlet_host.access import announce, withdraw
+from shimlet_host.access import TOKEN_FILE, announce, load_token, withdraw
 from shimlet_host.config import Config
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import load_identity
 from shimlet_host.node import Node
 from shimlet_host.store import Store
-from shimlet_host.web import WebServer, create_app
+from shimlet_host.web import Access, WebServer, access_of, create_app
 
 STOP_TIMEOUT_S = 4.5  # a service manager and a user both expect the end within 5 s
 
@@ -35,24 +34,26 @@ def run_node(config: Config) -> int:
         log.warning(warning)
     with open_folder(config.node.data_directory) as folder:
         identity = load_identity(folder.path, config.node.seed, log.warning)
+        access = access_of(config, load_token(folder.path, log.warning))
         store = Store(folder.path, log.warning)
         try:
-            asyncio.run(_serve(Node(config, identity, store)))
+            asyncio.run(_serve(Node(config, identity, store), access))
         finally:
             store.close()
     return 0
 
 
-async def _serve(node: Node) -> None:
+async def _serve(node: Node, access: Access) -> None:
     stopping = _signalled()
     node.listen()
     host, port = node.config.webapi.bind_address
-    loopback = _is_loopback(host)
-    if not loopback:
+    if not access.loopback:
         log.warning(
-            "the web API listens beyond loopback, so it shows and does not change", host=host
+            "the web API listens beyond loopback: everybody may look, changes need its token",
+            host=host,
+            file=str(node.config.node.data_directory / TOKEN_FILE),
         )
-    server = WebServer(create_app(node, loopback=loopback), host, port)
+    server = WebServer(create_app(node, access), host, port)
     try:
         server.listen()
         await node.start()
@@ -63,13 +64,6 @@ async def _serve(node: Node) -> None:
         log.info("stopping")
     finally:
         await _stop(node, server)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _signalled() -> asyncio.Event:

@@ -59,6 +59,7 @@ class RecordingNode:
         self.hub = WatchedHub()
         self.known: dict[bytes, str] = {}
         self.marks: list[PeerMark] = []
+        self.trouble = ""
         self.connected: set[bytes] = set()
         self.stored: list[StoredMessage] = []
         self.fault: Exception | None = None
@@ -120,6 +121,9 @@ class RecordingNode:
         info = replace(info, time_server=serving, auto_peering=auto)
         where = {"interfaces": ("192.0.2.7/24",), "addresses": ("192.0.2.8:14666",)}
         return replace(info, unix_time=99, refusals={OWN_KEY: "expired"}, **where)
+
+    def unready(self) -> str:
+        return self.trouble
 
     def subscribe(self) -> Subscription:
         return self.hub.subscribe()
@@ -539,20 +543,6 @@ def test_a_domain_name_that_points_to_loopback_is_refused() -> None:
             assert (await client.get("/info", headers={"Host": host})).status_code == 200
 
     talk(conversation)
-
-
-def test_beyond_loopback_the_api_shows_and_takes_no_changes() -> None:
-    async def conversation() -> None:
-        node = RecordingNode()
-        transport = httpx.ASGITransport(create_app(node, loopback=False))
-        async with httpx.AsyncClient(transport=transport, base_url="http://n.example") as client:
-            for method in ("POST", "DELETE"):
-                answer = await client.request(method, "/manualpeering/peers", json=[])
-                assert_error(answer, 403, "webapi.bindAddress")
-            assert_error(await client.post("/messages", json={"payload": "x"}), 403, "loopback")
-            assert (await client.get("/info")).status_code == 200
-
-    asyncio.run(conversation())
 
 
 def test_events_are_streamed_until_the_node_stops() -> None:

@@ -81,6 +81,13 @@ def _check_together(config: Config, collected: Collected) -> None:
             f"{_where(setting)}: this is shorter than the reconnectInterval of"
             f" {manual.reconnect_interval_s:g} s. Write the same duration or a longer one."
         )
+    webapi = config.webapi
+    if webapi.basic_auth and not (webapi.username and webapi.password):
+        setting = collected.settings["webapi.basicAuth.enabled"]
+        collected.problems.append(
+            f"{_where(setting)}: there is no name or no password. Write"
+            " webapi.basicAuth.username and webapi.basicAuth.password, too."
+        )
 
 
 def _problems(error: ValidationError, settings: Mapping[str, Setting]) -> Iterator[str]:

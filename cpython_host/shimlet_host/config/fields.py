@@ -148,6 +148,7 @@ Bind = Annotated[Address, BeforeValidator(bind_address)]
 NumericAddresses = Annotated[
     tuple[Annotated[str, BeforeValidator(_numeric_address)], ...], BeforeValidator(list_of)
 ]
+Names = Annotated[tuple[Annotated[str, BeforeValidator(_lower)], ...], BeforeValidator(list_of)]
 EntryNodes = Annotated[
     tuple[Annotated[EntryNode, BeforeValidator(entry_node)], ...], BeforeValidator(list_of)
 ]

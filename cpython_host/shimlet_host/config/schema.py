@@ -24,6 +24,7 @@ from shimlet_host.config.fields import (
     KnownPeers,
     Level,
     ManaSource,
+    Names,
     NumericAddresses,
     Seconds,
     Seed,
@@ -39,6 +40,7 @@ _DURATION = 'Write a number with a unit: "500ms", "5s", "1m30s" or "2h".'
 _BIND = 'Write a host and a port, like "0.0.0.0:14666" or "[::]:14666".'
 _TIME = 'Write a host and a port, like "0.0.0.0:14123", or leave the key out.'
 _ADDRESSES = 'Write a list of numeric addresses, like ["203.0.113.7:14666"].'
+_HOSTS = 'Write a list of names under which browsers may call it, like ["node.example"].'
 _COUNT = "Write a whole number from 1 to 1000000."
 _U32 = "Write a whole number from 0 to 4294967295."
 _FLAG = "Write true or false."
@@ -128,7 +130,15 @@ class ManualPeering(Section):
 
 
 class WebApi(Section):
+    """`basic_auth`: every request needs the name and the password, or the node's token."""
+
     bind_address: Bind = Field(Address("127.0.0.1", 8080), alias="bindAddress", description=_BIND)
+    hosts: Names = Field((), alias="hosts", description=_HOSTS)
+    basic_auth: bool = Field(False, alias="basicAuth.enabled", description=_FLAG)
+    username: str = Field("", alias="basicAuth.username", description="Write a name.")
+    password: str = Field(
+        "", alias="basicAuth.password", repr=False, exclude=True, description="Write a password."
+    )
 
 
 class Sntp(Section):
@@ -213,4 +223,4 @@ def _remedies() -> dict[str, str]:
 
 
 REMEDIES = _remedies()
-SECRET_KEYS = frozenset({"node.seed"})
+SECRET_KEYS = frozenset({"node.seed", "webapi.basicAuth.password"})

@@ -21,7 +21,9 @@ OTHER_VARIABLES = frozenset({"SHIMLET_CONFIG", "SHIMLET_API", "SHIMLET_TOKEN"})
 
 _ALIASES = {"node.externaladdress": "network.externalAddress"}
 _KEYS = {key.lower(): key for key in REMEDIES} | _ALIASES
-_SECTIONS = {key.split(".")[0].lower(): key.split(".")[0] for key in REMEDIES if "." in key}
+_SECTIONS = {
+    key[:dot].lower(): key[:dot] for key in REMEDIES for dot in range(len(key)) if key[dot] == "."
+}
 _BY_VARIABLE = {key.upper().replace(".", "_"): known for key, known in _KEYS.items()}
 
 
@@ -45,7 +47,7 @@ _FOREIGN_KEYS = _words("""
     autopeering.mana autopeering.networkid autopeering.seed
     logger.disablecaller logger.disablestacktrace logger.disableevents logger.outputpaths
     logger.stacktracelevel logger.encodingconfig
-    webapi.auth webapi.basicauth webapi.enabled webapi.exclude
+    webapi.auth webapi.enabled webapi.exclude
 """)
 
 

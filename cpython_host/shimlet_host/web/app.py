@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from shimlet import __version__
 
 from shimlet_host.model import NodeApi
+from shimlet_host.web.access import Access
+from shimlet_host.web.callers import Callers
 from shimlet_host.web.errors import install_error_model
-from shimlet_host.web.limits import BoundedBody, Callers, FaultBoundary
+from shimlet_host.web.limits import BoundedBody, FaultBoundary
 from shimlet_host.web.routes import (
     autopeering_routes,
     manual_peering_routes,
@@ -19,14 +21,14 @@ from shimlet_host.web.routes import (
 )
 
 
-def create_app(node: NodeApi, *, loopback: bool = True) -> FastAPI:
-    """The app of one node. `loopback`: it listens on loopback alone; else it takes no changes."""
+def create_app(node: NodeApi, access: Access | None = None) -> FastAPI:
+    """The app of one node; without `access` it is one that listens on loopback alone."""
     app = FastAPI(title="Shimlet", version=__version__, redirect_slashes=False)
     install_error_model(app)
     for routes in (manual_peering_routes, autopeering_routes, message_routes, node_routes):
         app.include_router(routes(node))
     # The one added last is the outermost.
     app.add_middleware(BoundedBody)
-    app.add_middleware(Callers, loopback=loopback)
+    app.add_middleware(Callers, access=access or Access())
     app.add_middleware(FaultBoundary)
     return app

@@ -17,6 +17,7 @@ from shimlet_host.marks import parse_marks
 from shimlet_host.model import PeerMark
 from shimlet_host.web.errors import BadRequest
 
+MAX_ENTRIES = 1000  # as many peers as a node knows
 MAX_LISTED_MESSAGES = 1000
 DEFAULT_LISTED_MESSAGES = 100
 
@@ -24,7 +25,7 @@ DEFAULT_LISTED_MESSAGES = 100
 async def peers_of(request: Request) -> list[PeerEntry]:
     """The peers to add: all of them are good."""
     try:
-        return parse_peers(await _json(request))
+        return parse_peers(await _short_list(request))
     except PeerListError as error:
         raise BadRequest(_sentence(error)) from None
 
@@ -32,7 +33,7 @@ async def peers_of(request: Request) -> list[PeerEntry]:
 async def keys_of(request: Request) -> list[bytes]:
     """The keys of the peers to remove: all of them are good."""
     try:
-        return parse_keys(await _json(request))
+        return parse_keys(await _short_list(request))
     except PeerListError as error:
         raise BadRequest(_sentence(error)) from None
 
@@ -40,7 +41,7 @@ async def keys_of(request: Request) -> list[bytes]:
 async def marks_of(request: Request) -> list[PeerMark]:
     """Names and switches of known peers: all of them are good."""
     try:
-        return parse_marks(await _json(request))
+        return parse_marks(await _short_list(request))
     except PeerListError as error:
         raise BadRequest(_sentence(error)) from None
 
@@ -89,6 +90,16 @@ def limit_of(request: Request) -> int:
     raise BadRequest(
         f"limit is {show(text)}, but must be a number from 1 to {MAX_LISTED_MESSAGES}."
     )
+
+
+async def _short_list(request: Request) -> object:
+    content = await _json(request)
+    if isinstance(content, list) and len(content) > MAX_ENTRIES:
+        raise BadRequest(
+            f"Nothing was changed: the list has {len(content)} entries, but at most {MAX_ENTRIES}"
+            " are taken at once."
+        )
+    return content
 
 
 async def _json(request: Request) -> object:

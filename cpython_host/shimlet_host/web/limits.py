@@ -1,13 +1,12 @@
-"""What surrounds every request, in plain ASGI: bodies are bounded, browsers and faults contained.
+"""What surrounds every request, in plain ASGI: bodies are bounded, faults contained.
 
-In: a request. Out: the app's answer; or 413 for a large body, 408 for a slow one, 403 for a caller
-that must not, 500 for a fault of ours. Called by uvicorn, through `create_app`.
+In: a request. Out: the app's answer; or 413 for a large body, 408 for a slow one, 500 for a fault
+of ours. Who may call at all is up to `callers.py`. Called by uvicorn, through `create_app`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Sequence
 
 import structlog
@@ -48,55 +47,6 @@ class FaultBoundary:
             log.error("a web request failed", path=scope["path"], exc_info=error)
             if not started:
                 await error_answer(500, OWN_FAULT)(scope, receive, send)
-
-
-class Callers:
-    """Refuses callers that a node without a password must not serve.
-
-    On loopback that is a browser with a page of another site: one that says so by its Origin, or
-    one whose site took our address by a DNS answer of its own, and so calls us by a domain name.
-    Beyond loopback it is everybody who wants to change something.
-    """
-
-    def __init__(self, app: ASGIApp, loopback: bool) -> None:
-        self._app = app
-        self._loopback = loopback
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] == "http" else ""
-        if refusal:
-            await error_answer(403, refusal)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> str:
-        headers = Headers(scope=scope)
-        if not _same_site(headers):
-            return "A web page of another site may not use this API."
-        if self._loopback and not _local_name(headers.get("host", "")):
-            return "Call this API by an IP address or by localhost, not by a domain name."
-        if not self._loopback and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            return "Changes are taken on loopback only: set webapi.bindAddress to 127.0.0.1."
-        return ""
-
-
-def _same_site(headers: Headers) -> bool:
-    origin = headers.get("origin")
-    if origin is None:
-        return True  # no browser, or the address bar
-    return origin.partition("://")[2] == headers.get("host")
-
-
-def _local_name(host: str) -> bool:
-    """Whether a Host header holds an IP, or a name without a dot, which no stranger owns."""
-    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-    if "." not in name and ":" not in name:
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 class BoundedBody:

@@ -23,6 +23,7 @@ from shimlet_host.web.bodies import (
     peers_of,
     with_known,
 )
+from shimlet_host.web.errors import NotReady
 from shimlet_host.web.shapes import (
     ErrorShape,
     HealthShape,
@@ -122,6 +123,19 @@ def node_routes(node: NodeApi) -> APIRouter:
     async def info() -> InfoShape:
         """Who this node is."""
         return InfoShape.of(node.info())
+
+    @router.get("/livez")
+    async def live() -> HealthShape:
+        """Answers as long as the node's loop runs."""
+        return HealthShape()
+
+    @router.get("/readyz", responses={503: {"model": ErrorShape}})
+    async def ready() -> HealthShape:
+        """Whether the node can do its work; else 503 and why not."""
+        trouble = node.unready()
+        if trouble:
+            raise NotReady(trouble)
+        return HealthShape()
 
     @router.get("/healthz")
     async def health() -> HealthShape:
