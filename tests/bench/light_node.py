@@ -92,12 +92,12 @@ def frozen_code(native: bool, limit: int) -> Code:
     return Code("frozen into the firmware", FROZEN, native=native, limit=limit)
 
 
-def code_in_rom() -> Code:
-    """Our modules as a ROM file system, from which MicroPython runs their bytecode in place."""
+def code_in_rom(limit: int) -> Code:
+    """Our .mpy files in a ROM file system, from which MicroPython runs their bytecode in place."""
     rom = VfsRomWriter()
     for package in PACKAGES:
         add_to_rom(rom, MODULES / package)
-    return Code("in a ROM file system", RUNG2, image=bytes(rom.finalise()))
+    return Code(".mpy files in ROM", RUNG2, image=bytes(rom.finalise()), limit=limit)
 
 
 def add_to_rom(rom: VfsRomWriter, folder: Path) -> None:
@@ -113,7 +113,7 @@ def add_to_rom(rom: VfsRomWriter, folder: Path) -> None:
 
 def code_in_files() -> Code:
     """Compiled files."""
-    return Code("in .mpy files", RUNG2, path=f".frozen:{MODULES}")
+    return Code(".mpy files on the flash", RUNG2, path=f".frozen:{MODULES}")
 
 
 class LightNode:
