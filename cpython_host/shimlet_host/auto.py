@@ -37,6 +37,7 @@ from shimlet_host.udp import UdpShell, bound_udp_socket
 from shimlet_host.verifier import has_second_core
 
 SAVE_INTERVAL_S = 1.0
+INTERFACES_INTERVAL_S = 30.0  # a machine that moves to another network gets other addresses
 
 log = structlog.get_logger()
 
@@ -84,6 +85,7 @@ class Auto:
         """Join: from now on others learn our address."""
         self._streams = streams
         self._gossip_port = gossip_port
+        self._own_addresses = list(streams.rules.addresses)
         self.core = self._made_core()
         self._shell = UdpShell(
             self.core,
@@ -97,9 +99,10 @@ class Auto:
         self._remember()
         self._shell.start()
         self._entry_nodes.start()
-        self._tasks.append(asyncio.create_task(self._save_regularly()))
+        regular = [self._save_regularly(), self._follow_interfaces()]
         if self._source is not None:
-            self._tasks.append(asyncio.create_task(self._follow_mana(self._source)))
+            regular.append(self._follow_mana(self._source))
+        self._tasks = [asyncio.create_task(each) for each in regular]
 
     def _made_core(self) -> Autopeering:
         host, port = self._socket.getsockname()[:2]
@@ -144,7 +147,7 @@ class Auto:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        if hasattr(self, "_shell"):
+        if self._tasks:
             self._entry_nodes.stop()
             self._shell.close()
         self._socket.close()
@@ -190,8 +193,7 @@ class Auto:
         """Others reach us under this IP: a handshake for it is for us."""
         log.info("our address is learnt", ip=event.ip)
         address = format_address(event.ip, self._gossip_port).encode()
-        if address not in self._streams.rules.addresses:
-            self._streams.rules.addresses.append(address)
+        self._streams.rules.addresses = [*self._own_addresses, address]
 
     # What the others say
 
@@ -211,6 +213,13 @@ class Auto:
             before, since = since, self._net.unix_time()
             self._store.keep_chains(self.core.chains_since(before))
             self._store.flush()
+
+    async def _follow_interfaces(self) -> None:
+        """The machine's addresses, as they come and go."""
+        host = self._socket.getsockname()[0]
+        while True:
+            await asyncio.sleep(INTERFACES_INTERVAL_S)
+            self.core.set_interfaces(listened_ips(host))
 
     async def _follow_mana(self, source: ManaSource) -> None:
         """Hand new figures to the core; what is wrong with the source is said once."""

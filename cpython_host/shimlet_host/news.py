@@ -51,7 +51,8 @@ class News(Watcher):
         if reason in _OUR_DECISIONS:
             return
         write = log.debug if self._failing.get(public_key) == reason else log.info
-        self._failing[public_key] = reason
+        if self._status(public_key) is not None:  # else it was found, and there are many of those
+            self._failing[public_key] = reason
         peer = base58_encode(public_key)
         write("dial failed", peer=peer, address=address, why=sentence(reason))
         self.peer_changed(public_key)

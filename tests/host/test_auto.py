@@ -24,6 +24,7 @@ from host.processes import NodeProcess
 from host.processes import eventually as process_eventually
 from host.processes import running as running_processes
 from shimlet.identity import base58_encode, format_address
+from shimlet_host import auto, auto_settings
 from shimlet_host.autopeering.events import NeighborChosen, NeighborDropped
 from shimlet_host.autopeering.messages import Service
 from shimlet_host.autopeering.peers import Peer
@@ -123,6 +124,7 @@ def test_a_chosen_neighbor_that_cannot_be_dialled_is_dropped(tmp_path: Path) -> 
         await eventually(lambda: bool(auto_keys(a)), "nobody was chosen")
         await eventually(lambda: not auto_keys(a) and not auto_keys(b), "it stays a neighbor")
         assert not a.streams.links and not a.streams.dials
+        assert not a.news._failing and not b.news._failing, "what was found is kept for ever"
 
     play(test, tmp_path)
 
@@ -210,6 +212,22 @@ def test_no_event_of_autopeering_touches_a_link_made_by_hand(tmp_path: Path) -> 
 def _address(node: Node) -> tuple[str, int]:
     host, _, port = udp_of(node).rpartition(":")
     return host, int(port)
+
+
+def test_addresses_that_the_machine_gets_later_are_ours_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(running: Running) -> None:
+        monkeypatch.setattr(auto, "INTERFACES_INTERVAL_S", 0.05)
+        node = await running.start(autoPeering__bindAddress="0.0.0.0:0")
+        assert node.auto is not None
+        addresses = node.auto.core.local
+        assert "127.0.0.1" in addresses.addresses
+        now = ["192.0.2.7/24", "2001:db8::7/64"]
+        monkeypatch.setattr(auto_settings, "interface_addresses", lambda: now)
+        await eventually(lambda: addresses.addresses == {"192.0.2.7"}, "nobody looks")
+
+    play(test, tmp_path)
 
 
 def test_a_mana_file_is_followed_and_one_that_breaks_keeps_the_last_good_figures(
