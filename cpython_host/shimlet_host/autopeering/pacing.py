@@ -54,6 +54,10 @@ class Pace:
             self.look_in(self._about(interval_s * _REST_GROWTH**self._rests))
             self._rests = min(self._rests + 1, _MAX_REST)
 
+    def wake(self) -> None:
+        """Somebody is back: look after fullOutboundUpdateInterval, however long the rest was."""
+        self.look_in(self._about(self._local.parameters.full_outbound_update_interval_s))
+
     def _about(self, seconds: float) -> float:
         return self._local.between(0.5, 1.5) * seconds
 

@@ -57,6 +57,7 @@ class Selection:
         self.public_salt = PublicSalt(bytes(SALT_LENGTH), 0)
         self._private_salt = bytes(SALT_LENGTH)
         self._filtered: set[bytes] = set()
+        self._lost: dict[bytes, None] = {}  # were verified; as many as may be known, oldest first
         self._asking: bytes | None = None
         self.pace = Pace(local, self._update)
         self._salt_timer: Timer | None = None
@@ -99,10 +100,22 @@ class Selection:
                 half.neighbors[peer.public_key].peer = peer
         if is_new and not self.chosen.is_full:
             self.pace.next_round()
+        elif peer.public_key in self._lost:
+            self._peer_is_back(peer)
+        self._lost.pop(peer.public_key, None)
+
+    def _peer_is_back(self, peer: Peer) -> None:
+        """A partition may have healed, whose halves are full of their own: look beyond them."""
+        self._filtered.discard(peer.public_key)
+        if self.chosen.takes(self.candidates.score(peer)):
+            self.pace.wake()
 
     def _peer_lost(self, peer: Peer) -> None:
         if self.candidates.remove(peer):
             self.drop(peer.public_key, "unverified")
+            self._lost[peer.public_key] = None
+            if len(self._lost) > self._local.parameters.max_managed:
+                del self._lost[next(iter(self._lost))]
 
     # CHOOSING
 
