@@ -89,7 +89,7 @@ def test_without_a_link_it_says_who_must_dial_why_not_and_what_to_do(strangers: 
     assert done.returncode == 1
     assert "The full node dials, because its key is smaller" in done.stdout
     assert "changed-address: The full node dials the board at 239.255.9.9" in done.stdout
-    assert "What to do:\n  curl " in done.stdout
+    assert "What to do:\n  shimlet peers add " in done.stdout
     assert run_shell(done.stdout.splitlines()[-1]).returncode == 0
     strangers.await_link()
 

@@ -6,13 +6,12 @@ serial line, a full node over its web API. Called by `words`.
 
 from __future__ import annotations
 
-import json
 import shlex
 
 from shimlet.identity import format_address
 
 from .addresses import best_address, share_a_network
-from .api import DEFAULT_URL, PEERS
+from .api import DEFAULT_URL
 from .evidence import WILDCARDS, Evidence, Side
 
 
@@ -25,18 +24,17 @@ def set_clock(at: Side) -> str:
 
 def list_peer(at: Side, other: Side) -> str:
     """Make one side list the other, or give it the other's address."""
-    address = best_address(other, at) or "HOST:PORT"
+    node = shlex.quote(f"{other.public_key}@{best_address(other, at) or 'HOST:PORT'}")
     if at.port:
-        key = f"{other.public_key}@{address}"
-        return f"shimlet board peers add {shlex.quote(at.port)} {shlex.quote(key)}"
-    return _curl(at, "POST", [{"publicKey": other.public_key, "address": address}])
+        return f"shimlet board peers add {shlex.quote(at.port)} {node}"
+    return f"shimlet peers add {node}{_api(at.url)}"
 
 
 def unlist_key(at: Side, key: str) -> str:
     """Make one side forget a key."""
     if at.port:
         return f"shimlet board peers remove {shlex.quote(at.port)} {key}"
-    return _curl(at, "DELETE", [{"publicKey": key}])
+    return f"shimlet peers remove {key}{_api(at.url)}"
 
 
 def replace_peer(at: Side, other: Side, wrong_key: str) -> str:
@@ -46,7 +44,7 @@ def replace_peer(at: Side, other: Side, wrong_key: str) -> str:
 
 def replace_by_answering(at: Side, other: Side, address: str) -> str:
     """The same when the right key is known to the other side alone, who shows it as KEY."""
-    add = _curl(at, "POST", [{"publicKey": "KEY", "address": address}])
+    add = f"shimlet peers add {shlex.quote(f'KEY@{address}')}{_api(at.url)}"
     return f"{unlist_key(at, other.public_key)} && {add}"
 
 
@@ -74,12 +72,10 @@ def join_networks(evidence: Evidence) -> str:
 
 
 def _pair(evidence: Evidence) -> str:
-    command = f"shimlet board pair {shlex.quote(evidence.peer.port or 'PORT')}"
-    url = evidence.host.url
-    return command if url in ("", DEFAULT_URL) else f"{command} --api {shlex.quote(url)}"
+    port = shlex.quote(evidence.peer.port or "PORT")
+    return f"shimlet board pair {port}{_api(evidence.host.url)}"
 
 
-def _curl(at: Side, method: str, body: object) -> str:
-    url = (at.url or DEFAULT_URL) + PEERS
-    data = shlex.quote(json.dumps(body))
-    return f"curl -sS --fail-with-body -X {method} {shlex.quote(url)} -d {data}"
+def _api(url: str) -> str:
+    """The option that names a full node, unless it is where every command looks."""
+    return "" if url in ("", DEFAULT_URL) else f" --api {shlex.quote(url)}"
