@@ -29,6 +29,7 @@ from shimlet_host.autopeering.events import NeighborChosen, NeighborDropped
 from shimlet_host.autopeering.messages import Service
 from shimlet_host.autopeering.peers import Peer
 from shimlet_host.model import ServeError, StoreError
+from shimlet_host.net import HostNet
 from shimlet_host.node import Node
 
 
@@ -96,6 +97,26 @@ def test_nodes_find_each_other_over_ipv6_and_by_the_name_of_the_entry_node(tmp_p
             entry = f"{base58_encode(key_of(a))}@{host}:{port}"
             b = await running.start(**everywhere, autoPeering__entryNodes=[entry])
             await eventually(lambda b=b: linked(a, b), host)
+
+    play(test, tmp_path)
+
+
+def test_a_silent_entry_node_is_looked_for_under_the_new_address_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(running: Running) -> None:
+        a = await running.start()
+        port = udp_of(a).rpartition(":")[2]
+        answers = ["127.0.0.9"]  # where nobody is
+
+        async def resolve(self: HostNet, host: str, family: int = 0) -> str:
+            return answers.pop() if answers and host == "entry.example" else "127.0.0.1"
+
+        monkeypatch.setattr(HostNet, "resolve", resolve)
+        entry = f"{base58_encode(key_of(a))}@entry.example:{port}"
+        b = await running.start(autoPeering__entryNodes=[entry])
+        await eventually(lambda: linked(a, b), "it was not found")
+        assert not answers
 
     play(test, tmp_path)
 
