@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from shimlet_host.board import ports
 from shimlet_host.board.catalogue import load
 from shimlet_host.board.deploy import deploy
 from shimlet_host.board.emulator import VirtualBoard
+from shimlet_host.board.emulator.named import first_config
 from shimlet_host.board.flash import flash
 from shimlet_host.board.line import BoardLine, ask
 from shimlet_host.board.remote import DeployError, mpremote
@@ -114,13 +116,46 @@ def test_sim_starts_a_board_with_a_line_a_flash_and_a_heap(tmp_path: Path) -> No
         device = simulated.stdout.readline().strip()
         line = tmp_path / "build/sim/board.tty"
         assert os.path.realpath(line) == device
-        assert (tmp_path / "build/sim/board.img").stat().st_size == 2 * 1024 * 1024
+        image = (tmp_path / "build/sim/board.img").stat()
+        assert image.st_size == 2 * 1024 * 1024
+        assert image.st_mode & 0o077 == 0  # it holds the board's seed and Wi-Fi password
         heap = "import gc; print(gc.mem_free() + gc.mem_alloc())"
         assert 280_000 < int(mpremote(str(line), ["exec", heap])) < 310_000
+        config = json.loads(mpremote(str(line), ["resume", "cat", ":config.json"]))
+        assert config["name"] == "board"
+        assert 14667 <= int(config["gossip"]["bindAddress"].removeprefix("0.0.0.0:")) < 15667
     finally:
         simulated.send_signal(signal.SIGINT)
         assert simulated.wait(timeout=10) == 0
     assert not line.exists()
+
+
+def test_each_virtual_board_gets_a_free_port_of_its_own() -> None:
+    def port(name: str) -> int:
+        address: str = json.loads(first_config(name))["gossip"]["bindAddress"]
+        return int(address.rpartition(":")[2])
+
+    before = port("second")
+    assert before not in (14666, port("board"), port("third"))
+    with socket.create_server(("0.0.0.0", before)):
+        assert port("second") == before + 1
+    assert port("second") == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (["../board"], "'../board' is no name of a virtual board: write up to 32 letters"),
+        (["--heap", "128kw"], "--heap 128kw: write bytes, as 256k, or words of 32 bits"),
+    ],
+)
+def test_sim_names_what_is_wrong_and_leaves_nothing(
+    wrong: list[str], sentence: str, tmp_path: Path
+) -> None:
+    done = subprocess.run([*SHIMLET, "sim", *wrong], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in done.stderr
+    assert not [each for each in tmp_path.rglob("*") if each.is_file()]
 
 
 # The shell, in a terminal of its own

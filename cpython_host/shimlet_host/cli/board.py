@@ -140,17 +140,20 @@ def sim(
 ) -> None:
     """Start a virtual board, and end it at Ctrl-C. It first says its serial device.
 
+    A new one has a config.json with its name and a port for gossip of its own.
+
     Example: shimlet board sim, then elsewhere: shimlet board flash sim build/sim/board.tty
     """
     from shimlet_host.board.emulator.__main__ import main as emulate
-    from shimlet_host.board.ports import SIMULATED
+    from shimlet_host.board.emulator.named import files, first_config
 
-    flash_file, line = image or SIMULATED / f"{name}.img", link or SIMULATED / f"{name}.tty"
+    with in_sentences():
+        usual_image, usual_link = files(name)
+    flash_file, line = image or usual_image, link or usual_link
     for path in (flash_file, line):
         path.parent.mkdir(parents=True, exist_ok=True)
-    typer.echo(f"The board {name} has the serial line {line}; Ctrl-C ends it.", err=True)
     options = ["--image", str(flash_file), "--link", str(line), "--heap", heap]
-    raise typer.Exit(emulate(options))
+    raise typer.Exit(emulate([*options, "--config", first_config(name)]))
 
 
 @board.command()

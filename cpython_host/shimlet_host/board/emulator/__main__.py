@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -51,6 +52,7 @@ class Pins:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="emulator", description="Run a virtual board.")
     parser.add_argument("--image", type=Path, required=True, help="its flash; made when missing")
+    parser.add_argument("--config", default="", help="the config.json of a new image, as JSON")
     parser.add_argument("--heap", default=BOARD_HEAP, help="its heap (default: %(default)s)")
     parser.add_argument("--pins", type=Path, help="a file that gets each change of a pin")
     parser.add_argument("--link", type=Path, help="a stable name for its serial device")
@@ -65,6 +67,12 @@ def _clock(text: str) -> str:
     return text
 
 
+def _heap(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d*w?[km]?", text):
+        raise BoardError(f"--heap {text}: write bytes, as 256k, or words of 32 bits, as 128wk.")
+    return text
+
+
 def _leave(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
@@ -76,9 +84,10 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _leave)
     try:
         micropython = find_micropython(options.micropython)
-        image = open_image(options.image, micropython)
+        heap = _heap(options.heap)
+        image = open_image(options.image, micropython, options.config)
         path = str(options.image.resolve())
-        settings = Settings(micropython, options.heap, path, image, _clock(options.clock))
+        settings = Settings(micropython, heap, path, image, _clock(options.clock))
         if options.pins is not None:
             settings.on_pin = Pins(options.pins)
         _run(settings, options.link)
@@ -94,6 +103,8 @@ def _run(settings: Settings, link: Path | None) -> None:
         board = Board(settings, port)
         try:
             print(port.device, flush=True)
+            if link is not None:
+                print(f"The serial line is {link}; Ctrl-C ends the board.", file=sys.stderr)
             board.run()
         finally:
             board.close()

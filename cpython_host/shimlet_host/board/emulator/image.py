@@ -22,11 +22,14 @@ class ImageError(Exception):
     """The image cannot be made, opened or locked; the text is a sentence."""
 
 
-def open_image(path: Path, micropython: str) -> int:
-    """Return a descriptor of the image that holds its lock; make the image first if needed."""
+def open_image(path: Path, micropython: str, config: str = "") -> int:
+    """Return a descriptor of the image that holds its lock; make the image first if needed.
+
+    `config`: the config.json of a new one, "" for none.
+    """
     try:
         if not path.exists():
-            _make_image(path, micropython)
+            _make_image(path, micropython, config)
         descriptor = os.open(path, os.O_RDWR)
     except OSError as error:
         raise ImageError(f"Cannot use the image {path}: {error.strerror or error}.") from error
@@ -34,13 +37,17 @@ def open_image(path: Path, micropython: str) -> int:
     return descriptor
 
 
-def _make_image(path: Path, micropython: str) -> None:
-    """Format under another name and rename, so that a kill leaves no half-made image."""
+def _make_image(path: Path, micropython: str, config: str) -> None:
+    """Format under another name and rename, so that a kill leaves no half-made image.
+
+    Only its user may read it: it holds what the board keeps secret.
+    """
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with new.open("wb") as file:
+        new.touch(0o600)
+        with new.open("r+b") as file:
             _take_room(file.fileno())
-        _format(new, micropython)
+        _format(new, micropython, config)
         new.rename(path)
     finally:
         new.unlink(missing_ok=True)
@@ -54,8 +61,8 @@ def _take_room(descriptor: int) -> None:
         os.ftruncate(descriptor, IMAGE_BYTES)
 
 
-def _format(path: Path, micropython: str) -> None:
-    code = f"__import__('start').make_file_system({str(path)!r})"
+def _format(path: Path, micropython: str, config: str) -> None:
+    code = f"__import__('start').make_file_system({str(path)!r}, {config!r})"
     done = subprocess.run(
         [micropython, "-c", code],
         env={**os.environ, "MICROPYPATH": str(ON_BOARD)},

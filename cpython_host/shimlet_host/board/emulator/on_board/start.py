@@ -42,9 +42,16 @@ class ImageFile:
         return 0  # nothing to initialise, to write back or to erase
 
 
-def make_file_system(path):
-    """Write an empty LittleFS into the file, whose size says how large it is."""
-    vfs.VfsLfs2.mkfs(ImageFile(path))
+def make_file_system(path, config):
+    """Write a LittleFS into the file, whose size says how large it is, with this config.json if
+    it is not empty.
+    """
+    image = ImageFile(path)
+    vfs.VfsLfs2.mkfs(image)
+    if config:
+        vfs.mount(vfs.VfsLfs2(image), "/flash")
+        with open("/flash/config.json", "w") as file:
+            file.write(config)
 
 
 def _mount(path):
