@@ -287,12 +287,15 @@ def test_board_without_files_is_told_how_it_gets_our_code() -> None:
 def test_wrong_port_is_named() -> None:
     with pytest.raises(DeployError, match=r"There is no device /dev/nowhere\. `shimlet board li"):
         flash("/dev/nowhere", SIM, quietly)
+    for wrong in ("/dev/null", __file__):
+        with pytest.raises(DeployError, match=f"{wrong} is no serial line"):
+            flash(wrong, SIM, quietly)
 
 
 def test_busy_port_is_named_and_its_node_goes_on(mended: Mended) -> None:
     device = mended.board.device
     with BoardLine(device) as line:
-        with pytest.raises(DeployError, match="in use by another program"):
+        with pytest.raises(DeployError, match=r"in use by another program\. Close it"):
             flash(device, SIM, quietly)
         assert line.ask({"cmd": "status"}, 20.0)["name"] == "kept"
     assert ask(device, {"cmd": "status"})["name"] == "kept"

@@ -218,7 +218,7 @@ def _add_sentences(answer: Answer) -> None:
 
 def _open(device: str) -> serial.Serial:
     """Open the device for this program alone; raises LineError."""
-    _check(device)
+    check_device(device)
     try:
         return serial.Serial(device, BAUD, exclusive=True, write_timeout=2.0)
     except (OSError, ValueError) as error:
@@ -232,7 +232,7 @@ def _open(device: str) -> serial.Serial:
         raise LineError(f"Cannot open {device}: {error}") from error
 
 
-def _check(device: str) -> None:
+def check_device(device: str) -> None:
     """Raise LineError for what cannot be a serial line, or not for this user."""
     try:
         is_device = stat.S_ISCHR(os.stat(device).st_mode)

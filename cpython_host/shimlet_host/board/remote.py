@@ -6,12 +6,14 @@ deploy and the shell. mpremote sends ^C: whatever runs on the board stops.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
 
 from shimlet_host.model import HostError
+
+from .line import BoardLine, LineError
+from .line import check_device as check_line
 
 PROBE_S = 20.0  # for a board to stop its program, restart and tell what it holds
 RESET_S = 0.3  # mpremote comes back 0.1 s before the reset; who talks in between spoils it
@@ -52,17 +54,16 @@ def reset(device: str) -> None:
 
 def check_device(device: str) -> None:
     """Raise DeployError if there is no such device, or it is another user's."""
-    if not os.path.exists(device):
-        raise DeployError(
-            f"There is no device {device}. `shimlet board list` shows those that are there."
-        )
-    if not os.access(device, os.R_OK | os.W_OK):
-        raise DeployError(f"You may not use {device}: on most systems the group dialout may.")
+    try:
+        check_line(device)
+    except LineError as error:
+        raise DeployError(str(error)) from None
 
 
 _CUT = "The line to {device} was cut: flash again to complete the board."
+_CLOSED = "{device} was in use by another program: try again."
 _CAUSES = (
-    ("in use by another program", "{device} is in use by another program."),
+    ("in use by another program", _CLOSED),
     ("could not enter raw repl", "{device} does not answer: no MicroPython is there."),
     ("ENOSPC", "The board has no space left."),
     ("MemoryError", "The board has not enough memory to take the files."),
@@ -76,7 +77,18 @@ def _error(device: str, said: str) -> DeployError:
     """Say in one sentence what mpremote's output means."""
     for sign, sentence in _CAUSES:
         if sign in said:
+            if sentence is _CLOSED:
+                return _closed(device)
             kind = LineCutError if sentence is _CUT else DeployError
             return kind(sentence.format(device=device))
     lines = said.strip().splitlines() or ["it gave no reason"]
     return DeployError(f"mpremote failed on {device}: {lines[-1]}")
+
+
+def _closed(device: str) -> DeployError:
+    """Why a device cannot be opened: mpremote says of each reason that it may be in use."""
+    try:
+        BoardLine(device).close()
+    except LineError as error:
+        return DeployError(str(error))
+    return DeployError(_CLOSED.format(device=device))
