@@ -19,7 +19,7 @@ SHIPPED = boards/manifest.py $(wildcard $(addprefix common/,* */*.py */*/*.py) $
 PYTHON_FILES = common firmware cpython_host boards tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal test-rv32 lint format mpy bench bench-heap bench-crypto clean
+.PHONY: help setup run test test-micropython test-arm32 test-frozen test-baremetal test-rv32 test-packages lint format mpy bench bench-heap bench-crypto clean
 .PHONY: list build flash micropython sim shell firmware board-status board-log board-peers wifi pair
 
 help: ## List the targets
@@ -82,6 +82,9 @@ build/rung3/%/firmware.elf: tests/rungs/plain.py boards/%/board.json $(wildcard 
 build/qemu_%/firmware.elf: boards/qemu_%/board.json boards/qemu_%/manifest.py $(wildcard tests/rungs/on_board/*) $(SHIPPED) $(SOURCE) | .venv/.ready
 	@tests/rungs/install qemu_$*
 	@$(SHIMLET) board firmware qemu_$*
+
+test-packages: setup ## Build the sdist and the wheel, install them in empty environments, and try the command
+	.venv/bin/python tests/packaging/try_packages.py
 
 lint: setup ## ruff, formatting, mypy strict
 	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
