@@ -25,6 +25,7 @@ from host.processes import eventually as process_eventually
 from host.processes import running as running_processes
 from shimlet.identity import base58_encode, format_address
 from shimlet_host import auto, auto_settings
+from shimlet_host.autopeering import selection
 from shimlet_host.autopeering.events import NeighborChosen, NeighborDropped
 from shimlet_host.autopeering.messages import Service
 from shimlet_host.autopeering.peers import Peer
@@ -131,6 +132,34 @@ def test_a_link_that_breaks_ends_being_neighbors_until_they_choose_each_other_ag
         await first.stream.close()  # as if the wire was cut
         await eventually(lambda: a.streams.links.get(key_of(b)) is not first, "nobody noticed")
         await eventually(lambda: linked(a, b), "they did not choose each other again")
+
+    play(test, tmp_path)
+
+
+def test_a_neighbor_that_selection_drops_is_hung_up_on_by_either_side(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        a, b = await couple(running)
+        for one, other in ((a, b), (b, a)):
+            link = one.streams.links[key_of(other)]
+            assert one.auto is not None
+            one.auto.core.selection.drop(key_of(other), "replaced", tell=False)
+            one.auto._shell.flush()
+            assert link.reason, "it is kept"
+            await eventually(lambda: linked(a, b), "they did not choose each other again")
+
+    play(test, tmp_path)
+
+
+def test_an_accepted_neighbor_that_has_dialled_stays_beyond_the_time_it_had_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "ACCEPT_LINK_S", 1.0)
+
+    async def test(running: Running) -> None:
+        a, b = await couple(running)
+        link = a.streams.links[key_of(b)]
+        await asyncio.sleep(1.5)
+        assert linked(a, b) and a.streams.links[key_of(b)] is link
 
     play(test, tmp_path)
 
