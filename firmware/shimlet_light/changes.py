@@ -27,7 +27,7 @@ def add_peer(node, request: dict) -> dict:
     peers = _known(manual)
     change = "none" if peers.get(key) == address else "address" if key in peers else "added"
     peers[key] = address
-    _save(config.save_peers, list(peers.items()))
+    _save_config(node, config.save_peers, list(peers.items()))
     node.streams.add(key, address)
     return _answer(node, key, change)
 
@@ -38,7 +38,7 @@ def remove_peer(node, request: dict) -> dict:
     peers = _known(node.manual)
     if peers.pop(key, None) is None:
         raise ValueError(f"no peer with the key {base58_encode(key)} is listed")
-    _save(config.save_peers, list(peers.items()))
+    _save_config(node, config.save_peers, list(peers.items()))
     node.remove_peer(base58_encode(key))
     return _answer(node, key, "removed")
 
@@ -67,7 +67,7 @@ def set_time(node, request: dict) -> dict:
 
 def set_servers(node, request: dict) -> dict:
     """Keep the time servers {"ntp": ["host[:port]", ...]}, and ask them now; [] for none."""
-    _save(config.save_value, "network", "ntp", request.get("ntp"))
+    _save_config(node, config.save_value, "network", "ntp", request.get("ntp"))
     node.settings.ntp = config.load().ntp
     return {"ntp": node.settings.ntp}
 
@@ -82,6 +82,13 @@ def _text(request: dict, name: str) -> str:
 def _known(manual) -> dict:
     """The running list: key -> address."""
     return {key: peer.address for key, peer in manual.known_peers.items()}
+
+
+def _save_config(node, save, *what) -> None:
+    _save(save, *what)
+    missing = config.CONFIG_FILE + config.MISSING
+    if missing in node.settings.problems:  # not any more
+        node.settings.problems.remove(missing)
 
 
 def _save(save, *what) -> None:

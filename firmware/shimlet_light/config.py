@@ -16,6 +16,7 @@ from shimlet_light.config_keys import Reading
 from shimlet_light.settings import Settings
 
 CONFIG_FILE = "config.json"
+MISSING = ": there is no such file, so no peer is known."
 _MAX_FILE_BYTES = const(4096)
 
 
@@ -34,7 +35,7 @@ def _read(path: str) -> Reading:
     try:
         reading.text = files.read(path, _MAX_FILE_BYTES)
         if reading.text is None:
-            reading.settings.note(f"{path}: there is no such file, so no peer is known.")
+            reading.settings.note(path + MISSING)
         else:
             reading.take(_parse(reading.text))
     except OSError as error:

@@ -205,6 +205,7 @@ class LightNode(News):
         if not files.exists("app.py") and not files.exists("app.mpy"):
             return
         if self.health.bites >= BITES:
+            self.settings.note("app.py is left out, as it blocks: mend it and restart the board.")
             return self.say("app: left out, as it blocks; mend it and restart the board")
         while self.guard is not None and self.guard.is_open:  # the watchdog must come first
             await asyncio.sleep_ms(100)

@@ -79,6 +79,7 @@ def test_app_that_blocks_is_ended_by_the_watchdog_and_left_out_after_three_times
         status = line.ask({"cmd": "status"})
         assert printed.count("blocks") == 3
         assert (status["resetCause"], status["watchdogResets"]) == ("watchdog", 3)
+        assert any(text.startswith("app.py is left out") for text in status["problems"])
         line.ask({"cmd": "restart"})
         while printed.count("blocks") < 4:
             assert time.monotonic() < deadline, printed

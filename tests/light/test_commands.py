@@ -154,6 +154,19 @@ def test_what_cannot_be_listed_is_refused_with_the_reason_and_changes_nothing():
         assert board.running() == board.kept() == before
 
 
+def test_a_config_that_a_change_has_made_is_missed_no_more():
+    with Board() as board:
+        os.remove("config.json")
+        board.node.settings = config.load()
+        (problem,) = board.node.status()["problems"]
+        assert "there is no such file" in problem
+        with FailingFlash():
+            board.add(KEYS[0])
+        assert board.node.status()["problems"] == [problem]
+        board.add(KEYS[0])
+        assert board.node.status()["problems"] == config.load().problems == []
+
+
 def test_a_full_list_still_takes_a_new_address():
     with Board() as board:
         for key in KEYS[:8]:
