@@ -292,6 +292,19 @@ def test_wrong_port_is_named() -> None:
             flash(wrong, SIM, quietly)
 
 
+def test_interrupted_flash_says_that_the_node_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    module = sys.modules["shimlet_host.board.flash"]
+    monkeypatch.setattr(module, "board_info", lambda _device: None)
+    monkeypatch.setattr(module, "check_fit", interrupted)
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        flash("/dev/nowhere", SIM, said.append)
+    assert said[-1] == "Interrupted: the node is stopped, and may not be complete. Flash again."
+
+
 def test_busy_port_is_named_and_its_node_goes_on(mended: Mended) -> None:
     device = mended.board.device
     with BoardLine(device) as line:

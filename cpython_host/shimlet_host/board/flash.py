@@ -63,6 +63,9 @@ def flash(device: str, spec: BoardSpec, say: Say = print, on_output: Say | None 
     except HostError:
         _start_again(device, say)
         raise
+    except KeyboardInterrupt:
+        say("Interrupted: the node is stopped, and may not be complete. Flash again.")
+        raise
     reset(device)
     say("The board restarts; waiting for its node.")
     return Flashed(info, done, _wait(device, on_output))
