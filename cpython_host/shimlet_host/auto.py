@@ -70,6 +70,7 @@ class Auto:
             self._socket.close()
             raise
         self._tasks: list[asyncio.Task[None]] = []
+        self._silent: set[bytes] = set()  # entry nodes that do not answer
         self._acts: dict[type[events.Event], Callable[[Any], None]] = {
             events.PeerVerified: self._on_verified,
             events.EntryNodeSilent: self._on_silent,
@@ -163,9 +164,18 @@ class Auto:
 
     def _on_verified(self, event: events.PeerVerified) -> None:
         self._store.verified(event.peer)
+        if event.peer.public_key in self._silent:
+            self._silent.remove(event.peer.public_key)
+            log.info("an entry node answers", entryNode=base58_encode(event.peer.public_key))
 
     def _on_silent(self, event: events.EntryNodeSilent) -> None:
-        log.debug("an entry node is silent", entryNode=base58_encode(event.public_key))
+        """Said once, until it answers again."""
+        if event.public_key not in self._silent:
+            self._silent.add(event.public_key)
+            log.warning(
+                "an entry node does not answer; it is tried again every minute",
+                entryNode=base58_encode(event.public_key),
+            )
         self._entry_nodes.again(event.public_key)
 
     def _on_chosen(self, event: events.NeighborChosen) -> None:

@@ -60,6 +60,7 @@ class Neighbors(ManualPeering):
         if peer is None or self.refuses(public_key):
             return super().add(public_key, address, now)
         del self.selected[public_key]
+        self.pending.forget(public_key)
         peer.address = address
         peer.outbound = self.public_key < public_key
         peer.failures = 0

@@ -103,7 +103,7 @@ def test_nodes_find_each_other_over_ipv6_and_by_the_name_of_the_entry_node(tmp_p
 
 
 def test_a_silent_entry_node_is_looked_for_under_the_new_address_of_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def test(running: Running) -> None:
         a = await running.start()
@@ -118,6 +118,9 @@ def test_a_silent_entry_node_is_looked_for_under_the_new_address_of_its_name(
         b = await running.start(autoPeering__entryNodes=[entry])
         await eventually(lambda: linked(a, b), "it was not found")
         assert not answers
+        said = capsys.readouterr().out
+        assert said.count("an entry node does not answer") == 1
+        assert said.count("an entry node answers") == 1
 
     play(test, tmp_path)
 

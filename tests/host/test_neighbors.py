@@ -100,6 +100,8 @@ def test_the_late_end_of_an_earlier_link_says_nothing_of_the_present_one() -> No
 def test_listing_a_selected_neighbor_adopts_it_with_its_link_and_its_own_direction() -> None:
     for key, dialled in ((LARGER, True), (SMALLER, False)):
         neighbors = Watched()
+        neighbors.refused(key, UNKNOWN_KEY, "192.0.2.1", 0, 1)  # it had dialled too late
+        assert len(neighbors.pending.peers) == 1
         neighbors.select(key, AUTO, not dialled, 0)  # by selection the other way round
         peer = neighbors.find(key)
         assert peer is not None
@@ -110,6 +112,7 @@ def test_listing_a_selected_neighbor_adopts_it_with_its_link_and_its_own_directi
         assert neighbors.known_peers[key] is peer and not neighbors.selected
         assert peer.connected and peer.address == TYPED and peer.outbound == dialled
         assert not peer.redial and neighbors.due(5) is None, "the link must live on"
+        assert neighbors.pending.peers == []
         assert not neighbors.deselect(key)
         neighbors.disconnected(peer, CONNECTION_REFUSED, 10, 128)
         assert neighbors.told == [("adopted", key)], "selection has no say any more"
