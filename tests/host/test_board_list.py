@@ -123,7 +123,7 @@ def test_sim_starts_a_board_with_a_line_a_flash_and_a_heap(tmp_path: Path) -> No
         assert 280_000 < int(mpremote(str(line), ["exec", heap])) < 310_000
         config = json.loads(mpremote(str(line), ["resume", "cat", ":config.json"]))
         assert config["name"] == "board"
-        assert 14667 <= int(config["gossip"]["bindAddress"].removeprefix("0.0.0.0:")) < 15667
+        assert 14700 <= int(config["gossip"]["bindAddress"].removeprefix("0.0.0.0:")) < 15700
     finally:
         simulated.send_signal(signal.SIGINT)
         assert simulated.wait(timeout=10) == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from shimlet_host.board.ports import SIMULATED
 from shimlet_host.model import HostError
 
-FIRST_PORT, PORTS = 14667, 1000  # of gossip; a full node on this computer has 14666
+FIRST_PORT, PORTS = 14700, 1000  # of gossip; `make run` has 14666 and 14667
 
 
 class BoardNameError(HostError):
