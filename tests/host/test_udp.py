@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 import threading
@@ -20,7 +21,7 @@ from shimlet_host.autopeering.messages import Ping, Service
 from shimlet_host.identity import HostIdentity
 from shimlet_host.model import ServeError
 from shimlet_host.udp import BATCH, RECEIVE_BUFFER, UdpShell, bound_udp_socket
-from shimlet_host.verifier import MAX_WAITING, Verifier
+from shimlet_host.verifier import MAX_WAITING, Verifier, has_second_core
 
 PATIENCE_S = 10.0
 SETTING = "autoPeering.bindAddress"
@@ -253,6 +254,14 @@ def test_the_second_core_keeps_the_order_and_drops_what_is_too_much() -> None:
         await eventually(lambda: not any(t.name == "verifier" for t in threading.enumerate()))
 
     run(test)
+
+
+def test_a_second_core_counts_only_if_this_process_may_run_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for cores, second in (({3}, False), ({0, 3}, True)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
+        assert has_second_core() == second
 
 
 def test_without_a_second_core_there_is_no_thread() -> None:
