@@ -30,6 +30,9 @@ class LinkEnd(Protocol):
     def awaits(self, public_key: bytes) -> bool:
         """Whether it would take a link from this identity."""
 
+    def dials(self, public_key: bytes) -> bool:
+        """Whether it still wants the link that it asked for."""
+
     def link_up(self, public_key: bytes) -> None:
         """The link stands."""
 
@@ -76,7 +79,7 @@ class Links:
 
     def _dialled(self, dialler: LinkEnd, public_key: bytes) -> None:
         other = self._ends.get(public_key)
-        if not dialler.is_up:
+        if not dialler.is_up or not dialler.dials(public_key):
             return
         if (
             other is None

@@ -170,6 +170,10 @@ class SimulatedNode:
         """Only accepted neighbors may dial us."""
         return public_key in self.core.selection.accepted
 
+    def dials(self, public_key: bytes) -> bool:
+        """A chosen neighbor may have been dropped while it was dialled."""
+        return public_key in self.core.selection.chosen
+
     def link_up(self, public_key: bytes) -> None:
         """Tell the core."""
         self.core.link_up(public_key)

@@ -79,6 +79,10 @@ class Puppet:
         """Everybody may dial an attacker."""
         return True
 
+    def dials(self, public_key: bytes) -> bool:
+        """It wants every link."""
+        return True
+
     def link_up(self, public_key: bytes) -> None:
         """It is content."""
 
