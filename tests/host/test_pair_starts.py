@@ -13,8 +13,11 @@ import pytest
 from host.couples import Couple, command, couple, flash, listed, pair, run_shell, shell
 from host.processes import NodeProcess, eventually, running
 from shimlet.identity import decode_key
+from shimlet_host.board.dial_from import PairError
+from shimlet_host.board.pair import with_port
 from shimlet_host.doctor.api import NodeApiClient
 from shimlet_host.doctor.diagnose import diagnose
+from shimlet_host.doctor.evidence import Side
 from shimlet_host.doctor.gather import gather
 
 # Several addresses
@@ -54,6 +57,25 @@ def on_a_terminal(pasted: str, typed: bytes) -> str:
     said, _ = process.communicate(timeout=60)
     os.close(terminal)
     return said
+
+
+@pytest.mark.parametrize("wrong", ["300.1.1.1", "10.0.0.256:14666", "1.2.3", "a b", "x:70000"])
+def test_an_address_that_is_none_is_refused_before_anybody_lists_it(wrong: str) -> None:
+    with pytest.raises(PairError, match=f"^{wrong} is no address: "):
+        with_port(wrong, Side("the board", "key", bind="0.0.0.0:14700"))
+
+
+def test_an_address_without_a_port_gets_that_of_its_side() -> None:
+    side = Side("the board", "key", bind="0.0.0.0:14700")
+    for wish, address in (
+        ("192.0.2.1", "192.0.2.1:14700"),
+        ("192.0.2.1:1", "192.0.2.1:1"),
+        ("2001:db8::1", "[2001:db8::1]:14700"),
+        ("[2001:db8::1]", "[2001:db8::1]:14700"),
+        ("[2001:db8::1]:1", "[2001:db8::1]:1"),
+        ("board.example", "board.example:14700"),
+    ):
+        assert with_port(wish, side) == address
 
 
 # The clock

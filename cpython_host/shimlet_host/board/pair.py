@@ -131,7 +131,7 @@ class _Pairing:
     def _address(self, of: Side, asker: Side, wish: str) -> str:
         """Where `asker` is to dial `of`."""
         if wish:
-            return _with_port(wish, of)
+            return with_port(wish, of)
         found = addresses_for(of, asker)
         listing = asker.listing(of)
         if listing is not None and listing.address in found:
@@ -278,7 +278,7 @@ def _within(duration_s: float, condition: Callable[[], bool]) -> bool:
     return True
 
 
-def _with_port(wish: str, of: Side) -> str:
+def with_port(wish: str, of: Side) -> str:
     """An address as the user gave it, with the port of that side if it has none."""
     port = parse_address(of.bind or DEFAULT_BIND)[1]
     try:
@@ -286,7 +286,9 @@ def _with_port(wish: str, of: Side) -> str:
     except ValueError:
         address = wish if ":" in wish else f"{wish}:{port}"
     try:
-        parse_address(address)
+        host = parse_address(address)[0]
+        if not host.strip("0123456789."):  # no name: one that looks so would be saved, and dialled
+            ipaddress.ip_address(host)
     except ValueError as error:
         raise PairError(f"{wish} is no address: {error}.") from None
     return address
