@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,7 @@ def restore_backup(backup: Backup, config_file: Path, *, force: bool) -> Path:
     """Make the node of the backup; its data folder. Raises HostErrors."""
     draft = config_file.with_name(f".{config_file.name}.restored")
     try:
+        config_file.parent.mkdir(parents=True, exist_ok=True)
         config = _drafted_config(backup, draft, config_file, force)
         with open_folder(config.node.data_directory) as folder:
             _put_back(backup, folder.path, force)
@@ -185,7 +187,8 @@ def restore_backup(backup: Backup, config_file: Path, *, force: bool) -> Path:
     except OSError as error:
         raise BackupError(f"The node cannot be put back: {error}.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return config.node.data_directory
 
 

@@ -83,6 +83,18 @@ def test_looking_changes_nothing(strangers: Couple) -> None:
     assert run_shell(command(strangers, "--check")).returncode == 0
 
 
+def test_doctor_asks_the_board_at_its_serial_line(strangers: Couple) -> None:
+    words = f"shimlet doctor --board {strangers.board.device} --api {strangers.node.url}"
+    done = run_shell(words)
+    assert done.returncode == 1 and "key-not-listed" in done.stdout, done
+    assert strangers.board_key in done.stdout and "because its key is smaller" in done.stdout
+    pair(strangers)
+    done = run_shell(f"{words} {strangers.board_key}")
+    assert done.returncode == 0 and "connected: They are connected." in done.stdout
+    done = run_shell(f"{words} {strangers.node.public_key}")
+    assert done.returncode == 1 and "none of these peers" in done.stderr
+
+
 def test_without_a_link_it_says_who_must_dial_why_not_and_what_to_do(strangers: Couple) -> None:
     nowhere = f"--board-address 239.255.9.9:{flash().port} --host-address {HOST_ELSEWHERE}"
     done = run_shell(command(strangers, nowhere, "--timeout 0.5"))

@@ -7,6 +7,7 @@ that is not connected), or 2.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,12 +78,17 @@ def _follow_as_json(node: NodeApiClient, interval_s: float) -> None:
 
 
 def _follow(node: NodeApiClient, interval_s: float) -> None:
-    """A table that stays in its place; it says so when the node is away."""
+    """A table that stays in its place on a terminal; it says so when the node is away."""
     from rich.live import Live
 
     from . import tables
 
-    with Live(_view(node), console=tables.console(), auto_refresh=False, screen=True) as live:
+    console = tables.console()
+    while not console.is_terminal:  # one after the other
+        console.print(_view(node))
+        sys.stdout.flush()
+        time.sleep(interval_s)
+    with Live(_view(node), console=console, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(interval_s)
             live.update(_view(node), refresh=True)
@@ -193,9 +199,10 @@ def _with_board(node: NodeApiClient, port: str, peer: str) -> dict[str, Any]:
     with BoardLine(port) as line:
         evidence = gather_with_board(node, line, port)
     key = evidence.peer.public_key
-    if peer and the_peer([*known, {"publicKey": key}], peer)["publicKey"] != key:
+    entry = next((each for each in known if each["publicKey"] == key), {"publicKey": key})
+    others = [each for each in known if each is not entry]
+    if peer and the_peer([entry, *others], peer) is not entry:
         fail(f"The board on {port} is {key}, and not {peer}.")
-    entry = next((each for each in known if each["publicKey"] == key), {})
     if entry.get("enabled") is False:
         return _disabled(key, entry)
     found = {"publicKey": key, "alias": entry.get("alias", ""), "who": who_dials(evidence)}
