@@ -98,6 +98,7 @@ def test_list_shows_usb_ports_and_simulated_boards(
     monkeypatch.chdir(tmp_path)
     link = Path("build/sim/second.tty")
     link.parent.mkdir(parents=True)
+    link.with_name("killed.tty").symlink_to("/dev/pts/nowhere")
     with VirtualBoard(tmp_path / "flash.img", link=link):
         answer = CliRunner().invoke(app, ["board", "list", "--json"])
         kinds = {port["port"]: port["kind"] for port in json.loads(answer.stdout)}

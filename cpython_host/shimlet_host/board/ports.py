@@ -48,7 +48,8 @@ def _ports() -> Iterator[tuple[str, str]]:
         if found.vid is not None:  # a built-in port without a plug is no board
             yield found.device, found.description
     for link in sorted(SIMULATED.glob("*.tty")):
-        yield str(link), "simulated board"
+        if link.exists():  # that of a killed board leads nowhere
+            yield str(link), "simulated board"
 
 
 def look(port: str, hardware: str = "") -> PortInfo:
