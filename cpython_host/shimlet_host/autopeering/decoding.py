@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from shimlet.wire import Reader
@@ -37,6 +38,7 @@ from shimlet_host.autopeering.usual import usual_ping
 
 _U32 = 0xFFFFFFFF
 _SIGN = 1 << 63
+_USUAL_SERVICES = 128  # bytes; larger maps are not worth remembering
 _M = TypeVar("_M")
 
 
@@ -206,9 +208,21 @@ def _take_peering_response(response: PeeringResponse, tag: int, reader: Reader) 
 
 def _merged(services: Services | None, reader: Reader) -> Services:
     """These services and those of the ServiceMap that comes next."""
-    found: dict[str, Service] = dict(services or {})
-    _within(reader, lambda: found, _take_entry)
-    return found
+    content = _content(reader)
+    usual = len(content) <= _USUAL_SERVICES
+    found = (_services if usual else _services.__wrapped__)(content) if reader.ok else None
+    if found is None:
+        reader.ok = False
+        reader.pos = reader.end
+        return {}
+    return {**services, **found} if services else found
+
+
+@lru_cache(1024)
+def _services(content: bytes) -> Services | None:
+    """A ServiceMap. Nearly all nodes offer the same, and tell of it again and again."""
+    found: dict[str, Service] = {}
+    return _read(content, 0, len(content), lambda: found, _take_entry)
 
 
 def _take_entry(services: dict[str, Service], tag: int, reader: Reader) -> bool:
