@@ -50,6 +50,11 @@ class AutoProcess(NodeProcess):
         self.udp = self.await_log("autopeering listens")["address"]
         return self
 
+    def keep_ports(self) -> None:
+        """Listen at the same ports from the next start on, as nodes outside of tests do."""
+        ports = {"gossip.bindAddress": self.gossip, "autoPeering.bindAddress": self.udp}
+        self.config.write_text(json.dumps(json.loads(self.config.read_text()) | ports))
+
     @property
     def entry(self) -> str:
         """As it stands among the entryNodes of others."""

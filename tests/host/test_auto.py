@@ -331,6 +331,7 @@ def test_a_killed_node_is_replaced_and_finds_its_peers_again_without_the_entry_n
             a, *others = nodes
             database = a.folder / "shimletdb" / "autopeering.db"
             process_eventually(lambda: kept(database, 3), "the peers are not kept")
+            a.keep_ports()
             a.kill()
             entry.kill()
             process_eventually(
