@@ -144,6 +144,14 @@ def test_basic_auth_of_existing_configs_guards_everything() -> None:
     talk(WITH_PASSWORD, conversation, "127.0.0.1")
 
 
+def test_an_empty_secret_fits_nobody() -> None:
+    async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
+        for given in (basic("operator", ""), basic("", ""), {"Authorization": "Bearer "}):
+            assert_error(await client.get("/info", headers=given), 401)
+
+    talk(Access(token="", basic=("operator", "correct horse")), conversation, "127.0.0.1")
+
+
 def test_without_a_secret_nothing_is_open_to_the_world() -> None:
     with pytest.raises(ServeError, match=r"webapi\.bindAddress"):
         Access(loopback=False)

@@ -232,8 +232,8 @@ def test_addresses_that_lead_somewhere_come_first() -> None:
     assert describe(facts)[0] == f"{KEY}@{wanted[0]}"
     both = describe(Facts(KEY, "::", 14666, (), interfaces))
     assert both[-1] == f"{KEY}@[2001:db8::7]:14666" and len(both) == 3
-    alone = describe(Facts(KEY, "0.0.0.0", 14666, (), ("127.0.0.1/8",)))
-    assert alone == [f"{KEY}@127.0.0.1:14666"]
+    for alone in (("127.0.0.1/8",), ()):
+        assert describe(Facts(KEY, "0.0.0.0", 14666, (), alone)) == [f"{KEY}@127.0.0.1:14666"]
 
 
 def test_config_check_names_every_problem_and_show_hides_secrets(tmp_path: Path) -> None:

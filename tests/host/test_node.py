@@ -67,7 +67,12 @@ def test_two_nodes_peer_by_hand_and_gossip_both_ways(tmp_path: Path) -> None:
 
 
 def test_a_disabled_peer_stays_listed_and_unlinked_until_it_is_enabled(tmp_path: Path) -> None:
-    a, b = NodeProcess(tmp_path / "a"), NodeProcess(tmp_path / "b")
+    seeds = [bytes([number]) * 32 for number in (1, 2)]
+    seeds.sort(key=lambda seed: HostIdentity(seed).public_key)
+    a, b = (  # b dials
+        NodeProcess(tmp_path / name, {"node.seed": "base58:" + base58_encode(seed)})
+        for name, seed in zip("ab", reversed(seeds), strict=True)
+    )
     peers = "/manualpeering/peers"
 
     def mark(**what: object) -> int:
@@ -91,10 +96,12 @@ def test_a_disabled_peer_stays_listed_and_unlinked_until_it_is_enabled(tmp_path:
         a.start()
         peer = a.peer(b.public_key)
         assert (peer["state"], peer["alias"]) == ("disabled", "attic"), "kept over a restart"
-        b.ask("POST", peers, [{"publicKey": a.public_key, "address": a.gossip}])
+        b.add(a)
+        eventually(
+            lambda: b.peer(a.public_key)["lastError"] == "closed-before-response", "no refusal"
+        )
         assert a.ask("GET", "/manualpeering/pending")[1] == [], "it is listed, so it is not new"
         assert mark(enabled=True) == 204
-        b.ask("POST", peers, [{"publicKey": a.public_key, "address": a.gossip}])
         eventually(lambda: connected(a, b), "no link after it was enabled")
         assert a.peer(b.public_key)["alias"] == "attic"
         assert a.ask("DELETE", peers, [{"publicKey": b.public_key}])[0] == 204

@@ -40,16 +40,16 @@ class Access:
                 " webapi.bindAddress to 127.0.0.1:8080."
             )
 
-    def needed(self, kind: str, method: str, path: str) -> bool:
-        """Whether a request of this kind ("http" or "websocket") must prove who it is."""
+    def needed(self, method: str, path: str) -> bool:
+        """Whether a request must prove who it is; the method of a WebSocket is "", which may
+        change things.
+        """
         if path in _ALWAYS_OPEN:
             return False
         if self.basic is not None:
             return True
         guarded = path == _CHANGES_BY_GET or path.startswith(f"{_CHANGES_BY_GET}/")
-        return not self.loopback and (
-            kind == "websocket" or method not in _SAFE_METHODS or guarded
-        )
+        return not self.loopback and (method not in _SAFE_METHODS or guarded)
 
     def has_token(self, authorization: str) -> bool:
         """Whether the header brings the token, as nobody can guess it."""

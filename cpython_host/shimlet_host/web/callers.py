@@ -84,7 +84,7 @@ class Callers:
 
     def _secret(self, scope: Scope, headers: Headers) -> Refusal | None:
         access = self._access
-        if not access.needed(scope["type"], scope.get("method", ""), scope["path"]):
+        if not access.needed(scope.get("method", ""), scope["path"]):
             return None
         given = headers.get("authorization", "")
         if access.has_token(given):
