@@ -5,6 +5,7 @@ Tests of tests/core and tests/light know no pytest: they skip by an exception of
 of the MicroPython runs, which tests/test_run_mpy.py launches, are shown in the summary.
 """
 
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -14,8 +15,9 @@ MICROPYTHON_LINES = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the list of closing lines."""
+    """Start the list of closing lines. Where `make test &` has ^C ignored, tests need it still."""
     config.stash[MICROPYTHON_LINES] = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
