@@ -7,9 +7,9 @@ Called by running.py and tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import mean, median, quantiles
 
 from shimlet_host.simulation.graph import components, diameter
 from shimlet_host.simulation.node import SimulatedNode
@@ -27,6 +27,8 @@ class Sample:
     accepted: float
     verified: float
     eclipsed: int
+    messages: float  # sent for each node and minute since the sample before
+    largest_component: float  # as a share of the nodes
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Summary:
     messages_per_node_minute: float
     bytes_per_node_minute: float
     late_messages_per_node_minute: float  # in the second half of the run
+    lifetime_deciles_s: tuple[float, ...]  # of the links that ended: 0, 10, ... 100 % lived less
     links: int
     ended_links: int
     median_lifetime_s: float | None  # of the links that ended
@@ -61,7 +64,7 @@ class Recorder:
     def __init__(self, world: World) -> None:
         self._world = world
         self.samples: list[Sample] = []
-        self._messages: list[int] = []
+        self._messages = 0
         self._node_minutes = 0.0
         self._eclipsed: dict[bytes, None] = {}
 
@@ -70,19 +73,24 @@ class Recorder:
         nodes = list(self._world.up())
         eclipsed = [node for node in nodes if is_eclipsed(self._world, node)]
         self._eclipsed |= dict.fromkeys(node.public_key for node in eclipsed)
+        parts = components(linked(self._world))
+        minutes = self._world.clock.now / 60
+        passed = (minutes - (self.samples[-1].minute if self.samples else 0.0)) * len(nodes)
+        sent = self._world.network.messages - self._messages
         sample = Sample(
-            minute=self._world.clock.now / 60,
+            minute=minutes,
             nodes=len(nodes),
             full=_mean(node.is_full for node in nodes),
             chosen=_mean(len(node.core.selection.chosen) for node in nodes),
             accepted=_mean(len(node.core.selection.accepted) for node in nodes),
             verified=_mean(len(node.core.peers.verified) for node in nodes),
             eclipsed=len(eclipsed),
+            messages=sent / passed if passed else 0.0,
+            largest_component=len(parts[0]) / len(nodes) if parts else 0.0,
         )
-        if self.samples:
-            self._node_minutes += (sample.minute - self.samples[-1].minute) * sample.nodes
+        self._node_minutes += passed
+        self._messages += sent
         self.samples.append(sample)
-        self._messages.append(self._world.network.messages)
         return sample
 
     def summary(self) -> Summary:
@@ -100,7 +108,10 @@ class Recorder:
             bytes=world.network.bytes,
             messages_per_node_minute=world.network.messages / node_minutes,
             bytes_per_node_minute=world.network.bytes / node_minutes,
-            late_messages_per_node_minute=self._late_rate(),
+            late_messages_per_node_minute=_mean(
+                sample.messages for sample in self.samples[len(self.samples) // 2 :]
+            ),
+            lifetime_deciles_s=_deciles(lifetimes),
             links=len(world.links.standing),
             ended_links=len(lifetimes),
             median_lifetime_s=median(lifetimes) if lifetimes else None,
@@ -111,13 +122,6 @@ class Recorder:
             eclipsed=self.samples[-1].eclipsed,
             ever_eclipsed=len(self._eclipsed),
         )
-
-    def _late_rate(self) -> float:
-        half = len(self.samples) // 2
-        since = self.samples[half]
-        minutes = self.samples[-1].minute - since.minute
-        messages = self._messages[-1] - self._messages[half]
-        return messages / minutes / max(since.nodes, 1) if minutes else 0.0
 
 
 def linked(world: World) -> list[list[int]]:
@@ -139,3 +143,9 @@ def is_eclipsed(world: World, node: SimulatedNode) -> bool:
 def _mean(values: Iterable[float]) -> float:
     found = list(values)
     return float(mean(found)) if found else 0.0
+
+
+def _deciles(values: Sequence[float]) -> tuple[float, ...]:
+    if len(values) < 2:
+        return tuple(values) * 11
+    return (min(values), *quantiles(values, n=10, method="inclusive"), max(values))
