@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -82,8 +82,11 @@ class Auto:
 
     # Life
 
-    def start(self, streams: Streams, gossip_port: int) -> None:
-        """Join: from now on others learn our address."""
+    def start(self, streams: Streams, gossip_port: int, listed: Container[bytes]) -> None:
+        """Join: from now on others learn our address. `listed`: the known peers, also disabled
+        ones, none of which is ever selected.
+        """
+        self._listed = listed
         self._streams = streams
         self._gossip_port = gossip_port
         self._own_addresses = list(streams.rules.addresses)
@@ -129,7 +132,7 @@ class Auto:
         return EntryNodes(others, self._net, family, self._on_resolved)
 
     def _listen_to_neighbors(self) -> None:
-        self.core.set_manual(self._neighbors.known_peers.keys())
+        self.core.set_manual(self._listed)
         self._neighbors.up = self.core.link_up
         self._neighbors.lost = self._shell.lost
         self._neighbors.adopted = self._on_adopted

@@ -132,7 +132,7 @@ class Node:
         if self.time_server is not None:
             await self.time_server.start()
         if self.auto is not None:
-            self.auto.start(self.streams, self.listener.port)
+            self.auto.start(self.streams, self.listener.port, self.roster)
         self._tasks = [
             asyncio.create_task(self.streams.run()),
             asyncio.create_task(self._flush_regularly()),

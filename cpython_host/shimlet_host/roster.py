@@ -102,7 +102,7 @@ class Roster:
     def mark(self, marks: list[PeerMark]) -> None:
         """Give names, switch off and on: all or none."""
         for mark in marks:
-            if not self._is_listed(mark.public_key):
+            if mark.public_key not in self:
                 key = base58_encode(mark.public_key)
                 raise PeerError(f"Nothing was changed: {key} is not a known peer.")
         self._store.put_marks([self._complete(mark) for mark in marks])
@@ -125,7 +125,8 @@ class Roster:
             self._disabled[public_key] = self._manual.known_peers[public_key].address
             self._streams.remove(public_key)
 
-    def _is_listed(self, public_key: bytes) -> bool:
+    def __contains__(self, public_key: object) -> bool:
+        """Whether this peer is listed, enabled or not."""
         return public_key in self._manual.known_peers or public_key in self._disabled
 
     # How they stand

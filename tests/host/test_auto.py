@@ -29,7 +29,7 @@ from shimlet_host.autopeering import selection
 from shimlet_host.autopeering.events import NeighborChosen, NeighborDropped
 from shimlet_host.autopeering.messages import Service
 from shimlet_host.autopeering.peers import Peer
-from shimlet_host.model import ServeError, StoreError
+from shimlet_host.model import PeerMark, ServeError, StoreError
 from shimlet_host.net import HostNet
 from shimlet_host.node import Node
 
@@ -163,6 +163,22 @@ def test_an_accepted_neighbor_that_has_dialled_stays_beyond_the_time_it_had_for_
         link = a.streams.links[key_of(b)]
         await asyncio.sleep(1.5)
         assert linked(a, b) and a.streams.links[key_of(b)] is link
+
+    play(test, tmp_path)
+
+
+def test_a_disabled_peer_is_neither_chosen_nor_accepted(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        a, b = await couple(running)
+        by_hand(a, b)
+        a.mark_peers([PeerMark(key_of(b), None, False)])
+        await eventually(lambda: key_of(a) not in b.streams.links, "its link is still there")
+        verified = [peer for peer in a.neighbors(known=True).known if peer.public_key == key_of(b)]
+        assert verified, "it is no candidate for another reason"
+        await asyncio.sleep(1.5)
+        assert not linked(a, b)
+        a.mark_peers([PeerMark(key_of(b), None, True)])
+        assert key_of(b) in a.streams.manual.known_peers
 
     play(test, tmp_path)
 
