@@ -44,11 +44,6 @@ def test_json_is_one_value_and_progress_goes_elsewhere():
     assert len(found["lifetime_deciles_s"]) in (0, 11)
     total = sum(sample["messages"] * sample["nodes"] / 60 for sample in found["samples"])
     assert total == pytest.approx(found["messages"])
-    assert found["largest_component"] == 1.0
-    assert found["links"] > 0
-    assert len(found["lifetime_deciles_s"]) in (0, 11)
-    total = sum(sample["messages"] for sample in found["samples"][1:]) / 60 * 5
-    assert total == pytest.approx(found["messages"], rel=0.2)  # some had not joined at first
     assert "minute 1.0 of 1" in result.stderr
 
 
