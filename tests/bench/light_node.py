@@ -27,6 +27,7 @@ RUNG2 = "build/rung2/i386/micropython"
 MODULES = ROOT / "build/mpy/x86"
 PACKAGES = ("shimlet", "shimlet_light", "shimlet_crypto")
 HEAP_BYTES = 128 * 1024
+FILES_HEAP_BYTES = 192 * 1024  # the node from .mpy files leaves too little of 128 KB to answer
 MOUNT = """
 import sys, vfs
 vfs.mount(vfs.VfsRom(open("rom.img", "rb").read()), "/rom")
@@ -58,6 +59,7 @@ class Code(NamedTuple):
     image: bytes = b""
     native: bool = True
     limit: int = 0
+    heap: int = HEAP_BYTES
 
     @property
     def micropython(self) -> Path:
@@ -74,7 +76,7 @@ class Code(NamedTuple):
         (folder / "rom.img").write_bytes(self.image)
         before = (MOUNT if self.image else "") + ("" if self.native else PLAIN_INTS)
         (folder / name).write_text(before + script)
-        return [str(self.micropython), "-X", f"heapsize={HEAP_BYTES + self.flash}", name]
+        return [str(self.micropython), "-X", f"heapsize={self.heap + self.flash}", name]
 
     def environment(self) -> dict[str, str]:
         """That of this process, and where MicroPython looks for modules."""
@@ -113,7 +115,8 @@ def add_to_rom(rom: VfsRomWriter, folder: Path) -> None:
 
 def code_in_files() -> Code:
     """Compiled files."""
-    return Code(".mpy files on the flash", RUNG2, path=f".frozen:{MODULES}")
+    path = f".frozen:{MODULES}"
+    return Code(".mpy files on the flash", RUNG2, path=path, heap=FILES_HEAP_BYTES)
 
 
 class LightNode:
@@ -152,6 +155,8 @@ class LightNode:
             answer: dict[str, object] = json.loads(line[1:])
             if answer.get("id") == self.asked:
                 return answer
+            if "error" in answer:  # without a number: there was no memory for more
+                raise SystemExit(f"The light node answers: {answer['error']}")
 
     async def stop(self) -> None:
         """End it."""

@@ -110,9 +110,10 @@ def test_board_and_host_peer_whoever_dials_and_messages_pass_both_ways(
             message = node.ask("GET", "/messages?limit=1")[1][0]
             assert re.fullmatch(r"reading \d+", message["payload"])
             assert message["source"] == key
-            node.ask("POST", "/messages", {"payload": "from the host"})
             lines: list[str] = []
+            # What a board prints while nobody has its line open is lost.
             with BoardLine(board.device, lines.append) as line:
+                node.ask("POST", "/messages", {"payload": "from the host"})
                 eventually(
                     lambda: (line.listen(0.05), "Heard: b'from the host'" in lines)[1],
                     "the host's message did not arrive",
