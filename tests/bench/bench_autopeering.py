@@ -1,5 +1,6 @@
 """Ping to Pong: their CPU time beside that of one signature check and one signature alone, the
-rate with a second core, and whether the cost grows with the number of known peers.
+rate with a second core, whether the cost grows with the number of known peers, and the memory
+under a flood of a million strangers.
 
 A child process keeps 64 Pings of 64 verified senders under way over loopback; the node runs in
 this process, as a full node runs it. CPU times of node and of the signatures alone are taken in
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import random
+import resource
 import socket
 import statistics
 import sys
@@ -19,6 +21,7 @@ import time
 from collections.abc import Callable
 from hashlib import blake2b
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from shimlet.identity import Identity
 from shimlet_host.autopeering import Autopeering, Parameters, encoding
@@ -34,6 +37,8 @@ ROUNDS = 7  # medians are printed
 COST_LIMIT = 1.35
 SECOND_CORE_LIMIT, INJECTED_LIMIT = 1.4, 1.6
 GROWTH_LIMIT = 1.2
+STRANGERS = 1_000_000
+FLAT_KB = 2048  # what the interpreter's own memory may sway by
 SERVICES = {"peering": m.Service("udp", 14626), "gossip": m.Service("tcp", 14666)}
 US = HostIdentity(bytes(32))
 IP = "127.0.0.1"
@@ -195,6 +200,20 @@ def cost_at(count: int) -> Callable[[], float]:
     return measure
 
 
+def flood(core: Autopeering, first: int, count: int) -> None:
+    """Valid Pings of new identities at new public IPs, one each millisecond."""
+    unix_time = int(time.time())
+    data = encoding.encode_ping(m.Ping(0, 40, unix_time, "0.0.0.0", 14626, IP))
+    for number in range(first, first + count):
+        now = number / 1000
+        ip = f"{20 + (number >> 24)}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        core.handle_timer(now, unix_time)
+        packet = seal(Unsigned(number.to_bytes(32, "little")), data)
+        core.receive(packet, (ip, 14626), now, unix_time)
+        core.take_outbox()
+        core.take_events()
+
+
 # THE REPORT
 
 
@@ -255,6 +274,27 @@ def growth() -> None:
     )
 
 
+def memory() -> None:
+    """What this process holds after 100,000 strangers, and after a million."""
+    core = node([], Unsigned(b"o" * 32))
+    core.start(0.0, int(time.time()))
+    flood(core, 0, 100_000)
+    before = resident_kb()
+    flood(core, 100_000, STRANGERS - 100_000)
+    grown = resident_kb() - before
+    good = "met" if grown <= FLAT_KB else "MISSED"
+    print(
+        f"Memory after {STRANGERS:,} Pings of strangers: {grown:+,} KB since the first 100,000"
+        f" (at most {FLAT_KB:+,}: {good}); known: {len(core.peers.known)}"
+    )
+
+
+def resident_kb() -> int:
+    """The memory that this process has now."""
+    fields = Path("/proc/self/statm").read_text().split()
+    return int(fields[1]) * resource.getpagesize() // 1024
+
+
 def main() -> int:
     """Print every figure."""
     context = multiprocessing.get_context("spawn")
@@ -268,6 +308,7 @@ def main() -> int:
         child.join(5)
     injected_rates()
     growth()
+    memory()
     return 0
 
 
