@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def node(tmp_path: Path) -> NodeProcess:
 
 def smaller_identity(node: NodeProcess) -> HostIdentity:
     """An identity that dials this node."""
-    identities = (HostIdentity(bytes(31) + bytes([number])) for number in range(256))
+    identities = (HostIdentity(number.to_bytes(32, "big")) for number in count())
     return next(i for i in identities if i.public_key < decode_key(node.public_key))
 
 
@@ -104,8 +105,8 @@ def test_a_captured_request_does_not_work_twice(node: NodeProcess) -> None:
 def test_two_peers_that_dial_in_the_same_second_are_both_answered(node: NodeProcess) -> None:
     with running(node):
         key = decode_key(node.public_key)
-        identities = (HostIdentity(bytes(30) + bytes([1, number])) for number in range(256))
-        diallers = [i for i in identities if i.public_key < key][:2]
+        identities = (HostIdentity(number.to_bytes(32, "big")) for number in count(256))
+        diallers = list(islice((i for i in identities if i.public_key < key), 2))
         for dialler in diallers:
             entry = {"publicKey": base58_encode(dialler.public_key), "address": "127.0.0.1:1"}
             node.ask("POST", "/manualpeering/peers", [entry])

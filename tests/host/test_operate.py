@@ -94,8 +94,8 @@ def started(folder: Path) -> Iterator[NodeApiClient]:
 
 def smaller_than(public_key: str) -> str:
     """A seed whose public key is on the dialling side of this one."""
-    for number in range(256):
-        seed = bytes([number]) * 32
+    for number in range(100_000):
+        seed = number.to_bytes(32, "big")
         if HostIdentity(seed).public_key < decode_key(public_key):
             return "base58:" + base58_encode(seed)
     raise AssertionError("there is no smaller key")
