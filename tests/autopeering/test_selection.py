@@ -317,6 +317,22 @@ def test_a_positive_answer_makes_a_chosen_neighbor():
     assert ours.links == {theirs.key}
 
 
+def test_an_answer_of_the_wrong_kind_answers_nothing():
+    world, (ours, theirs) = met()
+    world.drop = lambda packet: True
+    since = len(world.sent)
+    ours.core.handle_timer(world.now, world.unix_time)
+    ours.core.discovery._ask_for_peers(ours.core.peers.verified[theirs.key])
+    choose(ours)
+    world.run(0.4)
+    assert len(world.messages(ours, m.PeeringRequest, since)) == 1
+    (query,) = world.messages(ours, m.DiscoveryRequest, since)
+    req_hash = request_hash(encoding.encode_discovery_request(query))
+    packet = theirs.sign(encoding.encode_peering_response(m.PeeringResponse(req_hash, True)))
+    assert ours.receive(packet, (theirs.ip, PORT)) == Reason.UNSOLICITED
+    assert not ours.core.chosen()
+
+
 def test_a_lost_link_leads_to_a_drop_and_another_neighbor():
     world = World()
     ours, *_ = world.started(20)

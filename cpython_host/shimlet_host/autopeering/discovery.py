@@ -53,11 +53,13 @@ class Discovery:
         if known.peer is None or known.key in self._queries:
             return
         asked = messages.DiscoveryRequest(self._local.unix_time)
+        data = encoding.encode_discovery_request(asked)
         request = Request(
             known.public_key,
             known.peer.address,
             self._local.parameters.max_reverify_attempts,
-            _Query(encoding.encode_discovery_request(asked)),
+            messages.DiscoveryResponse,
+            lambda: data,
             lambda: self._silent(known),
         )
         if self._requests.start(request):
@@ -100,15 +102,14 @@ class Discovery:
         self, response: messages.DiscoveryResponse, public_key: bytes, ip: str
     ) -> Reason | None:
         """Whether it answers a request of ours."""
-        request = self._requests.find(public_key, ip, response.req_hash)
-        answered = request is not None and isinstance(request.make, _Query)
+        answered = self._requests.find(response, public_key, ip) is not None
         return None if answered else Reason.UNSOLICITED
 
     def on_discovery_response(
         self, response: messages.DiscoveryResponse, public_key: bytes, ip: str
     ) -> Reason | None:
         """Know the first six peers of it."""
-        request = self._requests.find(public_key, ip, response.req_hash)
+        request = self._requests.find(response, public_key, ip)
         if request is None:
             return Reason.UNSOLICITED
         self._requests.close(request)
@@ -119,13 +120,3 @@ class Discovery:
             if told is not None and peering is not None and len(entry.public_key) == 32:
                 self._verification.add(entry.public_key, told, peering.port)
         return None
-
-
-class _Query:
-    """Gives the same bytes for each attempt."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def __call__(self) -> bytes:
-        return self._data

@@ -17,7 +17,6 @@ from shimlet_host.autopeering.encoding import encode_services
 from shimlet_host.autopeering.events import Event
 from shimlet_host.autopeering.messages import Services
 from shimlet_host.autopeering.parameters import MAX_AHEAD_S, Parameters
-from shimlet_host.autopeering.peers import node_id_of
 from shimlet_host.autopeering.reasons import Reason
 from shimlet_host.autopeering.timers import Timer, Timers
 
@@ -46,7 +45,7 @@ class Local:
     ) -> None:
         self.identity = identity
         self.public_key = identity.public_key
-        self.node_id = node_id_of(identity.public_key)
+        self.node_id = identity.node_id
         self.parameters = parameters
         self.offer(services)
         self.entropy = entropy

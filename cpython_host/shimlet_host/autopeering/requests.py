@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 
+from shimlet_host.autopeering import messages
 from shimlet_host.autopeering.local import Address, Local
 from shimlet_host.autopeering.parameters import MAX_OPEN_REQUESTS
 from shimlet_host.autopeering.reasons import Reason
@@ -24,11 +25,18 @@ def request_hash(data: bytes) -> bytes:
     return sha256(data).digest()
 
 
+Answer = messages.Pong | messages.DiscoveryResponse | messages.PeeringResponse
+
+
 class Request:
-    """One request. `make` gives the data of the next attempt: the same again, or a new Ping."""
+    """One request. `make` gives the data of the next attempt: the same again, or a new Ping.
+
+    `answer`: the type of the message that answers it.
+    """
 
     __slots__ = (
         "address",
+        "answer",
         "attempt",
         "attempts",
         "failed",
@@ -44,12 +52,14 @@ class Request:
         public_key: bytes,
         address: Address,
         attempts: int,
+        answer: type[Answer],
         make: Callable[[], bytes],
         failed: Callable[[], None],
     ) -> None:
         self.public_key = public_key
         self.address = address
         self.attempts = attempts
+        self.answer = answer
         self.make = make
         self.failed = failed
         self.attempt = 0
@@ -82,9 +92,10 @@ class Requests:
             self._cancel_timer(request)
             self._attempt(request)
 
-    def find(self, public_key: bytes, ip: str, req_hash: bytes) -> Request | None:
-        """The open request that this answers."""
-        return self._open.get((public_key, ip, req_hash))
+    def find(self, answer: Answer, public_key: bytes, ip: str) -> Request | None:
+        """The open request that this message of this signer and IP answers."""
+        request = self._open.get((public_key, ip, answer.req_hash))
+        return request if request is not None and request.answer is type(answer) else None
 
     def close(self, request: Request) -> None:
         """It is answered, or nobody wants to know any more."""

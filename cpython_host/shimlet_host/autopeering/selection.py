@@ -174,6 +174,7 @@ class Selection:
             peer.public_key,
             peer.address,
             self._local.parameters.max_peering_attempts,
+            messages.PeeringResponse,
             lambda: data,
             lambda: self._asked(peer.public_key, filtered=True),
         )
@@ -198,7 +199,7 @@ class Selection:
         self, response: messages.PeeringResponse, public_key: bytes, ip: str
     ) -> Reason | None:
         """Whether it answers the request that is open."""
-        request = self._requests.find(public_key, ip, response.req_hash)
+        request = self._requests.find(response, public_key, ip)
         asked = request is not None and public_key == self._asking
         return None if asked else Reason.UNSOLICITED
 
@@ -206,7 +207,7 @@ class Selection:
         self, response: messages.PeeringResponse, public_key: bytes, ip: str
     ) -> Reason | None:
         """Yes: a chosen neighbor. No: filtered until the next salts, or until all were asked."""
-        request = self._requests.find(public_key, ip, response.req_hash)
+        request = self._requests.find(response, public_key, ip)
         peer = self.candidates.peers.get(public_key)
         if request is None or public_key != self._asking or peer is None:
             return Reason.UNSOLICITED
@@ -223,9 +224,7 @@ class Selection:
             self._send_drop(peer)  # it counts us as a neighbor, and we have changed our mind
             self._filtered.add(peer.public_key)
             return
-        farthest = self.chosen.farthest() if self.chosen.is_full else None
-        if farthest is not None:
-            self.drop(farthest.peer.public_key, "replaced")
+        self._make_room(self.chosen)
         self.chosen.add(Neighbor(peer, outbound_score, self._local.unix_time))
         self._local.events.append(NeighborChosen(peer))
 
@@ -299,9 +298,7 @@ class Selection:
         inbound_score = self._inbound_score(peer)
         if not self.accepted.takes(inbound_score):
             return False
-        farthest = self.accepted.farthest() if self.accepted.is_full else None
-        if farthest is not None:
-            self.drop(farthest.peer.public_key, "replaced")
+        self._make_room(self.accepted)
         key = peer.public_key
         self.accepted.add(Neighbor(peer, inbound_score, self._local.unix_time))
         self._links[key] = self._local.after(ACCEPT_LINK_S, lambda: self.drop(key, "no-link"))
@@ -330,6 +327,12 @@ class Selection:
                 self._filtered.add(public_key)
                 if why != "replaced":  # whoever replaces it is there already
                     self._update_soon()
+
+    def _make_room(self, half: Neighborhood) -> None:
+        """The farthest neighbor of a full half gives way to a closer one."""
+        farthest = half.farthest() if half.is_full else None
+        if farthest is not None:
+            self.drop(farthest.peer.public_key, "replaced")
 
     def _send_drop(self, peer: Peer) -> None:
         drop = messages.PeeringDrop(self._local.unix_time)

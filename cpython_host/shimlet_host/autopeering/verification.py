@@ -138,13 +138,27 @@ class Verification:
             known.public_key,
             (known.ip, known.port),
             attempts,
-            _Pings(self._local, known.ip),
+            messages.Pong,
+            lambda: self._ping_to(known.ip),
             lambda: self._unanswered(known),
         )
         started = self._requests.start(request)
         if started:
             self._in_flight[known.key] = request
         return started
+
+    def _ping_to(self, ip: str) -> bytes:
+        """The data of a Ping as of now: each attempt is a new one."""
+        parameters = self._local.parameters
+        ping = messages.Ping(
+            parameters.version,
+            parameters.network_version,
+            self._local.unix_time,
+            _UNSPECIFIED,
+            self._local.services[PEERING].port,
+            ip,
+        )
+        return encoding.encode_ping(ping)
 
     def _unanswered(self, known: KnownPeer) -> None:
         """All attempts failed: a new peer leaves the known list, a verified one both lists."""
@@ -224,8 +238,8 @@ class Verification:
 
     def validate_pong(self, pong: messages.Pong, public_key: bytes, ip: str) -> Reason | None:
         """Whether it answers an open Ping, from a place that makes sense."""
-        request = self._requests.find(public_key, ip, pong.req_hash)
-        if request is None or not isinstance(request.make, _Pings):
+        request = self._requests.find(pong, public_key, ip)
+        if request is None:
             return Reason.UNSOLICITED
         services = pong.services or {}
         peering = services.get(PEERING)
@@ -241,7 +255,7 @@ class Verification:
         Its word about our address counts even if it is not ours as yet: our address may have
         changed, or the first peer may have lied.
         """
-        request = self._requests.find(public_key, ip, pong.req_hash)
+        request = self._requests.find(pong, public_key, ip)
         known = self.peers.known.get((public_key, ip))
         if request is None:
             return Reason.UNSOLICITED
@@ -306,23 +320,3 @@ class Verification:
         """A verified peer did not answer something: verify it again, now."""
         if known.peer is not None and known.key not in self._in_flight:
             self._enqueue(known, self._local.now)
-
-
-class _Pings:
-    """Makes a new Ping for each attempt."""
-
-    def __init__(self, local: Local, ip: str) -> None:
-        self._local = local
-        self._ip = ip
-
-    def __call__(self) -> bytes:
-        parameters = self._local.parameters
-        ping = messages.Ping(
-            parameters.version,
-            parameters.network_version,
-            self._local.unix_time,
-            _UNSPECIFIED,
-            self._local.services[PEERING].port,
-            self._ip,
-        )
-        return encoding.encode_ping(ping)
