@@ -4,18 +4,17 @@ import json
 import random
 import tracemalloc
 from dataclasses import replace
-from hashlib import blake2b
 from pathlib import Path
 
 from autopeering_world import PARAMETERS, PORT, SERVICES, UNIX_START, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shimlet.identity import Identity
 from shimlet_host.autopeering import Autopeering, Reason, encoding
 from shimlet_host.autopeering import messages as m
 from shimlet_host.autopeering.envelope import open_envelope, seal
 from shimlet_host.autopeering.requests import request_hash
 from shimlet_host.identity import HostIdentity
+from shimlet_host.simulation.identity import UnsignedIdentity
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 PACKETS = [
@@ -174,25 +173,12 @@ def test_valid_packets_in_any_order_keep_every_invariant(steps):
 # FLOODS
 
 
-class Unsigned(Identity):
-    """Believes every signature, so that a flood costs seconds and not minutes."""
-
-    def sign(self, buf, start, length, out, at):
-        out[at : at + 64] = bytes(64)
-
-    def verify(self, buf, key_at, start, length, signature_at):
-        return True
-
-    def blake2b(self, data):
-        return blake2b(data, digest_size=32).digest()
-
-
 def flood(core, count, start=0):
     """Valid Pings, each from a new identity and a new public IP."""
     ping = m.Ping(0, 40, UNIX_START, "0.0.0.0", PORT, "127.0.0.1")
     data = encoding.encode_ping(ping)
     for number in range(start, start + count):
-        identity = Unsigned(number.to_bytes(32, "little"))
+        identity = UnsignedIdentity(number.to_bytes(32, "little"))
         ip = f"20.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         now = number / 1000
         core.handle_timer(now, UNIX_START)
@@ -217,7 +203,7 @@ def sizes(core):
 def test_memory_is_flat_under_a_flood_of_100_000_pings_from_new_identities():
     entropy = random.Random(1)
     parameters = replace(PARAMETERS, check_destination=False)
-    core = Autopeering(Unsigned(b"o" * 32), bytes(32), parameters, SERVICES, entropy)
+    core = Autopeering(UnsignedIdentity(b"o" * 32), bytes(32), parameters, SERVICES, entropy)
     core.start(0.0, UNIX_START)
     flood(core, 10_000)
     tracemalloc.start()

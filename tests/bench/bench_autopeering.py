@@ -19,7 +19,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from hashlib import blake2b
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from shimlet_host.autopeering import messages as m
 from shimlet_host.autopeering.envelope import open_envelope, seal
 from shimlet_host.autopeering.peers import KnownPeer, Peer
 from shimlet_host.identity import HostIdentity
+from shimlet_host.simulation.identity import UnsignedIdentity
 from shimlet_host.udp import UdpShell, bound_udp_socket
 
 OUTSTANDING = 64
@@ -42,22 +42,6 @@ FLAT_KB = 2048  # what the interpreter's own memory may sway by
 SERVICES = {"peering": m.Service("udp", 14626), "gossip": m.Service("tcp", 14666)}
 US = HostIdentity(bytes(32))
 IP = "127.0.0.1"
-
-
-class Unsigned(Identity):
-    """Believes every signature, to see what a Ping costs without them."""
-
-    def sign(self, buf: bytes, start: int, length: int, out: bytearray, at: int) -> None:
-        """64 zeros."""
-        out[at : at + 64] = bytes(64)
-
-    def verify(self, buf: bytes, key_at: int, start: int, length: int, signature_at: int) -> bool:
-        """Yes."""
-        return True
-
-    def blake2b(self, data: bytes) -> bytes:
-        """The real one."""
-        return blake2b(data, digest_size=32).digest()
 
 
 def senders(count: int) -> list[HostIdentity]:
@@ -183,8 +167,8 @@ async def injected(*, second_core: bool) -> float:
 
 def cost_at(count: int) -> Callable[[], float]:
     """A function that measures one Ping without its signatures, with so many known peers."""
-    identities = [Unsigned(n.to_bytes(32, "little")) for n in range(1, count + 1)]
-    core = node([identity.public_key for identity in identities], Unsigned(b"o" * 32))
+    identities = [UnsignedIdentity(n.to_bytes(32, "little")) for n in range(1, count + 1)]
+    core = node([identity.public_key for identity in identities], UnsignedIdentity(b"o" * 32))
     core.start(0.0, int(time.time()))
     step = max(1, count // 100)
     packets = [ping(identity, 14626) for identity in identities[::step]]
@@ -208,7 +192,7 @@ def flood(core: Autopeering, first: int, count: int) -> None:
         now = number / 1000
         ip = f"{20 + (number >> 24)}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         core.handle_timer(now, unix_time)
-        packet = seal(Unsigned(number.to_bytes(32, "little")), data)
+        packet = seal(UnsignedIdentity(number.to_bytes(32, "little")), data)
         core.receive(packet, (ip, 14626), now, unix_time)
         core.take_outbox()
         core.take_events()
@@ -276,7 +260,7 @@ def growth() -> None:
 
 def memory() -> None:
     """What this process holds after 100,000 strangers, and after a million."""
-    core = node([], Unsigned(b"o" * 32))
+    core = node([], UnsignedIdentity(b"o" * 32))
     core.start(0.0, int(time.time()))
     flood(core, 0, 100_000)
     before = resident_kb()
