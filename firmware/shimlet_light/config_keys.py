@@ -13,9 +13,8 @@ from shimlet.wire import const
 
 from shimlet_light import jsontext
 from shimlet_light.numeric import is_ip
-from shimlet_light.settings import MAX_PROBLEMS, Settings
+from shimlet_light.settings import MAX_KNOWN_PEERS, MAX_PROBLEMS, Settings
 
-_MAX_KNOWN_PEERS = const(8)
 _MAX_ADDRESSES = const(4)
 _MAX_NTP_HOSTS = const(4)
 
@@ -168,7 +167,7 @@ class Reading:
             value = json.loads(value)
         if not isinstance(value, list):
             raise ValueError('write a list like [{"publicKey": "...", "address": "..."}]')
-        room = _MAX_KNOWN_PEERS - len(self.settings.known_peers)
+        room = MAX_KNOWN_PEERS - len(self.settings.known_peers)
         for index, entry in enumerate(value[:room]):
             try:
                 self._peer(entry)
@@ -177,7 +176,7 @@ class Reading:
                 self.fail(f"{place}: is refused: {error}.")
         if len(value) > room:
             last = f" to [{len(value) - 1}]" if len(value) > room + 1 else ""
-            limit = f"a board knows at most {_MAX_KNOWN_PEERS} peers"
+            limit = f"a board knows at most {MAX_KNOWN_PEERS} peers"
             self._note(f"{key}[{room}]", f"left out{last}: {limit}.")
 
     def _peer(self, entry: object) -> None:

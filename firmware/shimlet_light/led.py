@@ -7,7 +7,6 @@ by running.py, where the board has an LED.
 import asyncio
 
 # ms on, ms off, and so on
-BOOTING = (1000, 0)
 NO_NETWORK = (100, 100)
 CLOCK_NOT_SET = (150, 150, 150, 1050)
 NO_LINK = (1000, 1000)

@@ -23,9 +23,9 @@ from shimlet_light.health import BITES, Health
 from shimlet_light.log import Log
 from shimlet_light.net import BoardNet
 from shimlet_light.news import News, short
+from shimlet_light.settings import MAX_KNOWN_PEERS
 from shimlet_light.store import LastMessages
 
-_MAX_KNOWN = const(8)
 _MAX_PENDING = const(4)
 _HALF_OPEN = const(4)
 _RESERVED_BUFFERS = const(4)  # one for each listed peer, but no more than that
@@ -68,7 +68,7 @@ class LightNode(News):
         self._add_known_peers()
 
     def _manual_peering(self) -> ManualPeering:
-        manual = ManualPeering(self.identity.public_key, _MAX_KNOWN, _MAX_PENDING)
+        manual = ManualPeering(self.identity.public_key, MAX_KNOWN_PEERS, _MAX_PENDING)
         manual.reconnect_interval_ms = self.settings.reconnect_interval_ms
         manual.max_backoff_ms = self.settings.max_backoff_ms
         return manual

@@ -11,6 +11,7 @@ from shimlet.wire import const
 PORT = 14666
 # Where there is an operating system, it keeps the clock right.
 NTP_HOSTS = () if sys.platform in ("linux", "darwin") else ("pool.ntp.org:123",)
+MAX_KNOWN_PEERS = const(8)
 MAX_PROBLEMS = const(8)
 _MAX_PROBLEM = const(200)  # characters
 
