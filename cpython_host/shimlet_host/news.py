@@ -1,7 +1,7 @@
 """What the core tells, told on: to the log, and to everybody who follows the node's events.
 
-In: the calls of shimlet.ports.Watcher. Out: log lines, and "peer" and "message" events of the hub.
-Called by the core's shell through Node.
+In: the calls of shimlet.ports.Watcher. Out: log lines, "peer" and "message" events of the hub, and
+what totals.py counts. Called by the core's shell through Node.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from shimlet.sentences import sentence
 
 from shimlet_host.events import EventHub
 from shimlet_host.model import LOCAL, PeerStatus, StoredMessage
+from shimlet_host.totals import Totals
 
 # Dials that ended because the operator said so are no news to the operator.
 _OUR_DECISIONS = (REMOVED, STOPPING, ADDRESS_CHANGED)
@@ -27,8 +28,9 @@ log = structlog.get_logger()
 class News(Watcher):
     """`status` gives a known peer's state by its key, None if it is not listed."""
 
-    def __init__(self, status: Callable[[bytes], PeerStatus | None]) -> None:
+    def __init__(self, status: Callable[[bytes], PeerStatus | None], totals: Totals) -> None:
         self.hub = EventHub()
+        self._totals = totals
         self._status = status
         # Why the last call that claimed to be of a known peer was refused, until a link is up.
         self.refusals: dict[bytes, int] = {}
@@ -39,17 +41,20 @@ class News(Watcher):
     def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
         dialled = "we" if outbound else "they"
         log.info("link up", peer=base58_encode(public_key), dialled=dialled, ip=source)
+        self._totals.link_up(public_key)
         self.forget(public_key)
         self.peer_changed(public_key)
 
     def link_down(self, public_key: bytes, reason: int) -> None:
         log.info("link down", peer=base58_encode(public_key), why=sentence(reason))
+        self._totals.link_down(public_key)
         self.peer_changed(public_key)
 
     def dial_failed(self, public_key: bytes, address: str, reason: int) -> None:
         """One line for each new cause; repetitions are for the debug level."""
         if reason in _OUR_DECISIONS:
             return
+        self._totals.dial_failed(public_key, reason)
         write = log.debug if self._failing.get(public_key) == reason else log.info
         if self._status(public_key) is not None:  # else it was found, and there are many of those
             self._failing[public_key] = reason
@@ -74,6 +79,7 @@ class News(Watcher):
 
     def message(self, data: bytes, message_id: bytes, public_key: bytes) -> None:
         """A message that is new here; the key is b"" for one of our own."""
+        self._totals.message(own=not public_key)
         if len(self.hub):
             source = base58_encode(public_key) if public_key else LOCAL
             record = StoredMessage(message_id, data, time.time(), source)

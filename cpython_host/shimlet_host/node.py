@@ -31,6 +31,7 @@ from shimlet_host.model import (
     MessageError,
     NeighborLists,
     NodeInfo,
+    NodeTotals,
     PeerMark,
     PeerStatus,
     PendingStatus,
@@ -42,6 +43,7 @@ from shimlet_host.news import News
 from shimlet_host.roster import Roster
 from shimlet_host.sntp import TimeServer
 from shimlet_host.store import Store
+from shimlet_host.totals import Totals
 
 MAX_KNOWN_PEERS = 1000  # more than anybody types; each costs one dial per reconnectInterval
 SEEN_MESSAGES = 20_000  # ids remembered so that nothing is delivered twice: twice the store
@@ -76,7 +78,8 @@ class Node:
         self.identity = identity
         self.store = store
         self.net = net or HostNet()
-        self.news = News(self.status)
+        self._totals = Totals()
+        self.news = News(self.status, self._totals)
         self.listener: Listener | None = None
         self.time_server: TimeServer | None = None
         self.auto: Auto | None = None
@@ -85,6 +88,7 @@ class Node:
         self._neighbors = Neighbors(identity.public_key, MAX_KNOWN_PEERS)
         self.streams = self._wire(self._neighbors)
         self.roster = Roster(config.manual_peering.known_peers, store, self.streams)
+        self._totals.follow(self.streams.links, self.roster)
 
     def _wire(self, manual: Neighbors) -> Streams:
         config = self.config
@@ -225,6 +229,18 @@ class Node:
             refusals={key: name(reason) for key, reason in self.news.refusals.items()},
             time_server=self.time_server.status() if self.time_server else None,
             auto_peering=self.auto.status() if self.auto else None,
+        )
+
+    def totals(self) -> NodeTotals:
+        """What was counted since the start."""
+        return NodeTotals(
+            links=self._totals.of_all(),
+            peers=self._totals.of_peers(),
+            published=self._totals.published,
+            received=self._totals.received,
+            stored=self.store.stored_messages,
+            lost=self.store.lost_messages,
+            refusals={name(reason): n for reason, n in self.streams.refusals.items()},
         )
 
     def unready(self) -> str:

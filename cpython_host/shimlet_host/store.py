@@ -102,6 +102,7 @@ class Store:
 
     def close(self) -> None:
         """Writes what is left and closes both files; safe to call twice."""
+        self.stored_messages = 0  # written since the start
         self.flush()
         self._messages.close()
         self._peers.close()
@@ -232,3 +233,4 @@ class Store:
                 "Messages are not stored any more; the node goes on."
                 f" {trouble(self._messages.path, error)}"
             )
+        self.stored_messages += len(batch)

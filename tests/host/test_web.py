@@ -17,11 +17,15 @@ from shimlet.identity import base58_encode
 from shimlet_host.events import MAX_LISTENERS, QUEUE_LENGTH, EventHub, Subscription
 from shimlet_host.model import (
     AutoPeeringStatus,
+    EntryNodeStatus,
+    FailedLink,
+    LinkTotals,
     MessageError,
     NeighborLists,
     NeighborStatus,
     NodeApi,
     NodeInfo,
+    NodeTotals,
     PeerError,
     PeerMark,
     PeerStatus,
@@ -131,6 +135,10 @@ class RecordingNode:
 
 Talk = Callable[[httpx.AsyncClient, RecordingNode], Awaitable[None]]
 
+
+    def totals(self) -> NodeTotals:
+        links = LinkTotals(5, {"bytesIn": 700, "messagesIn": 3}, {"expired": 2})
+        return NodeTotals(links, {KEY_A: links}, 1, 2, 3, 4, {"unknown-key": 6})
 
 def talk(conversation: Talk) -> None:
     """Runs a conversation with the app, without a socket."""

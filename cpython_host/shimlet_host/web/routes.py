@@ -6,10 +6,10 @@ Validation is in `bodies.py`, the form of the answers in `shapes.py`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
@@ -40,6 +40,9 @@ from shimlet_host.web.shapes import (
     PublishedShape,
 )
 from shimlet_host.web.stream import EventStream
+
+if TYPE_CHECKING:
+    from shimlet_host.metrics import Metrics
 
 _REFUSED: dict[int | str, dict[str, Any]] = {400: {"model": ErrorShape}}
 
@@ -123,6 +126,19 @@ def node_routes(node: NodeApi) -> APIRouter:
     async def info() -> InfoShape:
         """Who this node is."""
         return InfoShape.of(node.info())
+
+    metrics: Metrics | None = None
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def show_metrics(request: Request) -> Response:
+        """The metrics of the node and its known peers, as Prometheus reads them."""
+        nonlocal metrics
+        if metrics is None:
+            from shimlet_host.metrics import Metrics
+
+            metrics = Metrics(node)
+        text, content_type = metrics.scrape(request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": content_type})
 
     @router.get("/livez")
     async def live() -> HealthShape:
