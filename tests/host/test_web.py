@@ -17,8 +17,6 @@ from shimlet.identity import base58_encode
 from shimlet_host.events import MAX_LISTENERS, QUEUE_LENGTH, EventHub, Subscription
 from shimlet_host.model import (
     AutoPeeringStatus,
-    EntryNodeStatus,
-    FailedLink,
     LinkTotals,
     MessageError,
     NeighborLists,
