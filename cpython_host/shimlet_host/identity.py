@@ -31,11 +31,23 @@ _LONGEST_SEED_FILE = 400  # bytes; ours have about 112
 _KEY_PREFIX = "public key: "
 
 
-class HostIdentity(Identity):
-    """An Ed25519 key pair.
+def signature_holds(key: bytes, signature: bytes, message: bytes | bytearray) -> bool:
+    """Whether `signature` is that of `message` by `key`.
 
     libsodium refuses what existing nodes refuse: S >= L, and keys and R of small order.
     """
+    # libsodium trusts its caller with lengths, and would read behind the end of a short one.
+    if len(key) != KEY_LENGTH or len(signature) != SIGNATURE_LENGTH:
+        return False
+    try:
+        crypto_sign_open(signature + message, key)
+    except BadSignatureError:
+        return False
+    return True
+
+
+class HostIdentity(Identity):
+    """An Ed25519 key pair."""
 
     def __init__(self, seed: bytes) -> None:
         public_key, self._secret_key = crypto_sign_seed_keypair(seed)
@@ -58,14 +70,7 @@ class HostIdentity(Identity):
         key = bytes(buf[key_at : key_at + KEY_LENGTH])
         signature = bytes(buf[signature_at : signature_at + SIGNATURE_LENGTH])
         message = buf[start : start + length]
-        # libsodium trusts its caller with lengths, and would read behind the end of a short one.
-        if (len(key), len(signature), len(message)) != (KEY_LENGTH, SIGNATURE_LENGTH, length):
-            return False
-        try:
-            crypto_sign_open(signature + message, key)
-        except BadSignatureError:
-            return False
-        return True
+        return len(message) == length and signature_holds(key, signature, message)
 
     def blake2b(self, data: bytes) -> bytes:
         """BLAKE2b-256: 32 bytes."""

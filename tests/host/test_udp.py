@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import socket
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
+import structlog
 from shimlet_host.autopeering import Autopeering, Parameters
 from shimlet_host.autopeering.encoding import encode_ping
 from shimlet_host.autopeering.envelope import seal
 from shimlet_host.autopeering.events import Event, PeerVerified
 from shimlet_host.autopeering.messages import Ping, Service
+from shimlet_host.autopeering.protocol import Checked
 from shimlet_host.identity import HostIdentity
 from shimlet_host.model import ServeError
 from shimlet_host.udp import BATCH, RECEIVE_BUFFER, UdpShell, bound_udp_socket
-from shimlet_host.verifier import MAX_WAITING, Verifier, has_second_core
+from shimlet_host.verifier import AHEAD, FEW, MANY, MAX_WAITING, Verifier, has_second_core
 
 PATIENCE_S = 10.0
 SETTING = "autoPeering.bindAddress"
@@ -214,44 +215,114 @@ def test_the_kernel_is_asked_for_a_larger_buffer_and_a_taken_port_is_named() -> 
             bound_udp_socket("127.0.0.1", port, SETTING)
 
 
-class Datagram:
-    """Stands for a Checked one: at the thread each waits for the gate, every third one fails."""
+def checked(numbers: range) -> list[Checked]:
+    """Datagrams that passed the cheap checks; the signature of every third one fails."""
+    sender, receiver = Peer(), Peer()
+    pings = []
+    for number in numbers:
+        packet = bytearray(sender.ping())
+        packet[-1] ^= number % 3 == 0
+        result = receiver.core.check(bytes(packet), ("127.0.0.1", 9), 0.0, int(time.time()))
+        assert isinstance(result, Checked)
+        pings.append(result)
+    sender.shell.close()
+    receiver.shell.close()
+    return pings
 
-    def __init__(self, number: int, gate: threading.Event) -> None:
-        self.number = number
-        self.thread = ""
-        self._gate = gate
 
-    def verify(self, identity: object) -> bool:
-        self.thread = threading.current_thread().name
-        if self.thread == "verifier":
-            self._gate.wait(10)
-        return self.number % 3 != 0
+class Results:
+    """What a verifier delivers."""
+
+    def __init__(self) -> None:
+        self.verifier = Verifier(HostIdentity(bytes(32)), self.delivered)
+        self.done: list[tuple[Checked, bool]] = []
+
+    def delivered(self, results: list[tuple[Checked, bool]]) -> None:
+        self.done += results
+
+    async def has_a_process(self, many: list[Checked]) -> int:
+        """Its number, once it is ready."""
+        self.verifier.offer(many)
+        process = self.verifier._process
+        assert process is not None
+        await eventually(lambda: process.room > 0)
+        assert self.verifier.waiting == 0, "until then the loop has checked them itself"
+        self.done.clear()
+        return process._child.pid
 
 
 def test_the_second_core_keeps_the_order_and_drops_what_is_too_much() -> None:
     async def test() -> None:
-        done: list[tuple[int, bool]] = []
-        gate = threading.Event()
-        verifier = Verifier(
-            HostIdentity(bytes(32)),
-            lambda results: done.extend((each.number, ok) for each, ok in results),
-        )
-        offered: list[Any] = [Datagram(number, gate) for number in range(MAX_WAITING + 10)]
+        offered = checked(range(MAX_WAITING + 10))
+        results = Results()
+        process = await results.has_a_process(offered[:MANY])
+        os.kill(process, signal.SIGSTOP)
+        verifier = results.verifier
         dropped = [verifier.offer(offered[at : at + 50]) for at in range(0, len(offered), 50)]
         assert sum(dropped) == 10 and not any(dropped[:-1])
         assert verifier.offer(offered[:1]) == 1, "it is full"
         await asyncio.sleep(0)
-        assert done == [], "what the loop has checked waits for what is before it"
-        gate.set()
-        await eventually(lambda: len(done) == MAX_WAITING)
-        assert done == [(number, number % 3 != 0) for number in range(MAX_WAITING)]
-        assert {each.thread for each in offered[:100]} == {"verifier"}
-        assert {each.thread for each in offered[100:-10]} == {threading.current_thread().name}
+        assert results.done == [], "what the loop has checked waits for what is before it"
+        given = [each.holds for each in verifier._waiting]
+        assert given[:AHEAD] == [None] * AHEAD and None not in given[AHEAD:]
+        os.kill(process, signal.SIGCONT)
+        await eventually(lambda: len(results.done) == MAX_WAITING)
+        assert [each for each, _ in results.done] == offered[:MAX_WAITING]
+        assert [holds for _, holds in results.done] == [n % 3 != 0 for n in range(MAX_WAITING)]
         assert verifier.waiting == 0
         assert verifier.offer(offered[:1]) == 0, "there is room again"
         verifier.close()
-        await eventually(lambda: not any(t.name == "verifier" for t in threading.enumerate()))
+
+    run(test)
+
+
+def test_the_loop_checks_all_when_the_second_process_has_ended() -> None:
+    async def test() -> None:
+        offered = checked(range(MANY))
+        results = Results()
+        process = await results.has_a_process(offered)
+        os.kill(process, signal.SIGSTOP)
+        results.verifier.offer(offered)
+        assert results.done == []
+        with structlog.testing.capture_logs() as logs:
+            os.kill(process, signal.SIGKILL)
+            await eventually(lambda: len(results.done) == MANY)
+        assert [entry["log_level"] for entry in logs] == ["warning"]
+        results.verifier.offer(offered)
+        assert results.done == 2 * [(each, n % 3 != 0) for n, each in enumerate(offered)]
+        assert results.verifier._process is None, "it is not started again and again"
+        results.verifier.close()
+
+    run(test)
+
+
+def test_few_datagrams_need_no_second_process_and_wake_none() -> None:
+    async def test() -> None:
+        offered = checked(range(MANY))
+        results = Results()
+        results.verifier.offer(offered[: MANY - 1])
+        assert results.verifier._process is None
+        await results.has_a_process(offered)
+        results.verifier.offer(offered[: FEW - 1])
+        assert len(results.done) == FEW - 1, "at once"
+        results.verifier.close()
+
+    run(test)
+
+
+def test_the_second_process_ends_with_the_node_and_leaves_signals_to_it() -> None:
+    async def test() -> None:
+        results = Results()
+        process = await results.has_a_process(checked(range(MANY)))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(process, number)
+        results.verifier.offer(checked(range(MANY)))
+        await eventually(lambda: len(results.done) == MANY)
+        assert results.verifier._process is not None, "it lives"
+        results.verifier._process._socket.shutdown(socket.SHUT_RDWR)  # as when the node is killed
+        await eventually(lambda: results.verifier._process is None)
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
 
     run(test)
 
@@ -262,13 +333,3 @@ def test_a_second_core_counts_only_if_this_process_may_run_on_it(
     for cores, second in (({3}, False), ({0, 3}, True)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
         assert has_second_core() == second
-
-
-def test_without_a_second_core_there_is_no_thread() -> None:
-    async def test() -> None:
-        before = set(threading.enumerate())
-        a = Peer()
-        assert set(threading.enumerate()) <= before
-        a.shell.close()
-
-    run(test)

@@ -42,6 +42,11 @@ class Envelope:
         """The signer, 32 bytes."""
         return self.packet[self.key_at : self.key_at + 32]
 
+    @property
+    def signature(self) -> bytes:
+        """Of `data`, 64 bytes."""
+        return self.packet[self.signature_at : self.signature_at + 64]
+
     def verify(self, identity: Identity) -> bool:
         """Whether the signature holds. The one slow step, free of any state of a node."""
         return identity.verify(
