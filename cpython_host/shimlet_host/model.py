@@ -161,6 +161,28 @@ class NodeInfo:
     auto_peering: AutoPeeringStatus | None = None  # None: it is off
 
 
+@dataclass(frozen=True, slots=True)
+class LinkTotals:
+    """What passed over links since the start, also over those that have ended."""
+
+    handshakes: int = 0  # that led to a link
+    traffic: dict[str, int] = field(default_factory=dict)  # named as in PeerStatus.counters
+    dial_errors: dict[str, int] = field(default_factory=dict)  # how often, by the reason's name
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTotals:
+    """Counters since the start: none of them ever goes back."""
+
+    links: LinkTotals = LinkTotals()  # of all peers, neighbors that autopeering found included
+    peers: dict[bytes, LinkTotals] = field(default_factory=dict)  # at least the known ones
+    published: int = 0  # messages of our own
+    received: int = 0  # messages of others, each once
+    stored: int = 0  # messages written to the disk
+    lost: int = 0  # messages that could not be written
+    refusals: dict[str, int] = field(default_factory=dict)  # of calls, by the reason's name
+
+
 class NodeApi(Protocol):
     """What the web API may ask of the node. Called from the node's own event loop."""
 
@@ -194,32 +216,10 @@ class NodeApi(Protocol):
 
     def info(self) -> NodeInfo: ...
 
+    def totals(self) -> NodeTotals: ...
+
     def unready(self) -> str:
         """Why the node cannot do its work now, as a sentence; "" if it can."""
 
     def subscribe(self) -> Subscription:
         """News from now on. Raises events.TooManyListeners."""
-@dataclass(frozen=True, slots=True)
-class LinkTotals:
-    """What passed over links since the start, also over those that have ended."""
-
-    handshakes: int = 0  # that led to a link
-    traffic: dict[str, int] = field(default_factory=dict)  # named as in PeerStatus.counters
-    dial_errors: dict[str, int] = field(default_factory=dict)  # how often, by the reason's name
-
-
-@dataclass(frozen=True, slots=True)
-class NodeTotals:
-    """Counters since the start: none of them ever goes back."""
-
-    links: LinkTotals = LinkTotals()  # of all peers, neighbors that autopeering found included
-    peers: dict[bytes, LinkTotals] = field(default_factory=dict)  # at least the known ones
-    published: int = 0  # messages of our own
-    received: int = 0  # messages of others, each once
-    stored: int = 0  # messages written to the disk
-    lost: int = 0  # messages that could not be written
-    refusals: dict[str, int] = field(default_factory=dict)  # of calls, by the reason's name
-
-
-    def totals(self) -> NodeTotals: ...
-

@@ -77,6 +77,7 @@ class Store:
         clock: Callable[[], float] = time.time,
         max_messages: int = MAX_MESSAGES,
     ) -> None:
+        self.stored_messages = 0  # written since the start
         self.lost_messages = 0  # could not be written
         self._warn = warn
         self._clock = clock
@@ -102,7 +103,6 @@ class Store:
 
     def close(self) -> None:
         """Writes what is left and closes both files; safe to call twice."""
-        self.stored_messages = 0  # written since the start
         self.flush()
         self._messages.close()
         self._peers.close()
@@ -221,6 +221,7 @@ class Store:
         with self._messages.transaction() as connection:
             connection.executemany(_PUT_MESSAGE, batch)
             connection.execute(_DROP_OLD, (self._max_messages,))
+        self.stored_messages += len(batch)
         self._warned = False
 
     def _complain(self, error: sqlite3.Error) -> None:
@@ -233,4 +234,3 @@ class Store:
                 "Messages are not stored any more; the node goes on."
                 f" {trouble(self._messages.path, error)}"
             )
-        self.stored_messages += len(batch)
