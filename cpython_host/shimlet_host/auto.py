@@ -30,8 +30,14 @@ from shimlet_host.config import Config
 from shimlet_host.entry_nodes import EntryNodes
 from shimlet_host.identity import HostIdentity
 from shimlet_host.mana_sources import ManaError, ManaSource, mana_source
-from shimlet_host.model import AutoPeeringStatus, NeighborLists, NeighborStatus
-from shimlet_host.neighbors import Neighbors
+from shimlet_host.model import (
+    AutoPeeringStatus,
+    FailedLink,
+    NeighborhoodStatus,
+    NeighborLists,
+    NeighborStatus,
+)
+from shimlet_host.neighbors import NO_LINK, Neighbors
 from shimlet_host.net import HostNet
 from shimlet_host.udp import UdpShell, bound_udp_socket
 from shimlet_host.verifier import has_second_core
@@ -70,7 +76,6 @@ class Auto:
             self._socket.close()
             raise
         self._tasks: list[asyncio.Task[None]] = []
-        self._silent: set[bytes] = set()  # entry nodes that do not answer
         self._acts: dict[type[events.Event], Callable[[Any], None]] = {
             events.PeerVerified: self._on_verified,
             events.EntryNodeSilent: self._on_silent,
@@ -167,19 +172,10 @@ class Auto:
 
     def _on_verified(self, event: events.PeerVerified) -> None:
         self._store.verified(event.peer)
-        if event.peer.public_key in self._silent:
-            self._silent.remove(event.peer.public_key)
-            log.info("an entry node answers", entryNode=base58_encode(event.peer.public_key))
+        self._entry_nodes.answered(event.peer.public_key, self._net.unix_time())
 
     def _on_silent(self, event: events.EntryNodeSilent) -> None:
-        """Said once, until it answers again."""
-        if event.public_key not in self._silent:
-            self._silent.add(event.public_key)
-            log.warning(
-                "an entry node does not answer; it is tried again every minute",
-                entryNode=base58_encode(event.public_key),
-            )
-        self._entry_nodes.again(event.public_key)
+        self._entry_nodes.silent(event.public_key)
 
     def _on_chosen(self, event: events.NeighborChosen) -> None:
         self._select(event.peer, outbound=True)
@@ -197,6 +193,9 @@ class Auto:
         """Hang up, unless it is a known peer by now."""
         public_key = event.peer.public_key
         log.info("neighbor dropped", peer=base58_encode(public_key), why=event.why)
+        if event.why == NO_LINK:
+            address = format_address(event.peer.ip, event.peer.gossip_port)
+            self._neighbors.note_failure(FailedLink(public_key, address, False, NO_LINK))
         if self._neighbors.deselect(public_key):
             for table in (self._streams.links, self._streams.dials):
                 if public_key in table:
@@ -272,6 +271,27 @@ class Auto:
             sent=self._shell.sent,
             unsent=self._shell.unsent,
             refusals=dict(core.local.counters),
+            version=core.local.parameters.version,
+            network_version=core.local.parameters.network_version,
+            external_address=core.own_address.external,
+            seen_as=core.own_address.seen_as(),
+            entry_nodes=self._entry_nodes.statuses(),
+            neighborhood=self._neighborhood(),
+            failed_links=tuple(self._neighbors.failed_links.values()),
+        )
+
+    def _neighborhood(self) -> NeighborhoodStatus:
+        selection = self.core.selection
+        candidates, in_range = selection.open_candidates()
+        answers = [said_no for key, said_no in selection.refusals.items() if key in in_range]
+        return NeighborhoodStatus(
+            places=self.core.local.parameters.k,
+            chosen=len(selection.chosen),
+            accepted=len(selection.accepted),
+            candidates=len(candidates),
+            in_range=len(in_range),
+            refused=answers.count(True),
+            silent=answers.count(False),
         )
 
 

@@ -1,22 +1,27 @@
 """The entry nodes of the config: their names become addresses, again whenever one falls silent.
 
-In: the entries, and the key of one that did not answer. Out: `found(public_key, ip, port)`. Names
-are resolved beside the loop; one that has no address is said once and tried again. Called by
-auto.py.
+In: the entries, and which of them answered or did not. Out: `found(public_key, ip, port)`, and how
+each of them stands. Names are resolved beside the loop; one that has no address, or does not
+answer, is said once and tried again. Called by auto.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import structlog
-from shimlet.identity import base58_encode, parse_address
+from shimlet.identity import base58_encode, format_address, parse_address
 
 from shimlet_host.autopeering.networks import canonical
 from shimlet_host.autopeering.parameters import ENTRY_RETRY_S
 from shimlet_host.config import EntryNode
+from shimlet_host.model import EntryNodeStatus
 from shimlet_host.net import HostNet
+
+NO_ADDRESS, NO_ANSWER = "no-address", "no-answer"
 
 log = structlog.get_logger()
 
@@ -36,18 +41,49 @@ class EntryNodes:
         self._family = family
         self._found = found
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
+        self._statuses = {
+            entry.public_key: EntryNodeStatus(entry.public_key, entry.address) for entry in entries
+        }
+
+    def statuses(self) -> tuple[EntryNodeStatus, ...]:
+        """How each of them stands."""
+        return tuple(self._statuses.values())
+
+    def answered(self, public_key: bytes, unix_time: int) -> None:
+        """A peer was verified, which may be one of them."""
+        status = self._statuses.get(public_key)
+        if status is None:
+            return
+        if status.last_error == NO_ANSWER:
+            log.info("an entry node answers", entryNode=base58_encode(public_key))
+        self._note(public_key, last_answer=unix_time, last_error="")
+
+    def silent(self, public_key: bytes) -> None:
+        """One of them does not answer: said once, and its name is resolved again."""
+        if public_key not in self._statuses:
+            return
+        if self._statuses[public_key].last_error != NO_ANSWER:
+            log.warning(
+                "an entry node does not answer; it is tried again every minute",
+                entryNode=base58_encode(public_key),
+            )
+        self._note(public_key, last_error=NO_ANSWER)
+        self._again(public_key)
+
+    def _note(self, public_key: bytes, **what: Any) -> None:
+        self._statuses[public_key] = replace(self._statuses[public_key], **what)
 
     def start(self) -> None:
         """Resolve all of them."""
         for public_key in self._entries:
-            self.again(public_key)
+            self._again(public_key)
 
     def stop(self) -> None:
         """Resolve no more."""
         for task in self._tasks.values():
             task.cancel()
 
-    def again(self, public_key: bytes) -> None:
+    def _again(self, public_key: bytes) -> None:
         """Resolve one of them, unless that is being done."""
         entry = self._entries.get(public_key)
         task = self._tasks.get(public_key)
@@ -69,5 +105,10 @@ class EntryNodes:
                     why=error.strerror or str(error),
                 )
                 failed = True
+                self._note(entry.public_key, resolved="", last_error=NO_ADDRESS)
             await asyncio.sleep(ENTRY_RETRY_S)
-        self._found(entry.public_key, canonical(ip) or ip, port)
+        ip = canonical(ip) or ip
+        self._note(entry.public_key, resolved=format_address(ip, port))
+        if self._statuses[entry.public_key].last_error == NO_ADDRESS:
+            self._note(entry.public_key, last_error="")
+        self._found(entry.public_key, ip, port)

@@ -131,6 +131,40 @@ class NeighborLists:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryNodeStatus:
+    """An entry node of the config, and how it answers."""
+
+    public_key: bytes
+    address: str  # as typed
+    resolved: str = ""  # the "ip:port" that its name has now
+    last_answer: int | None = None
+    last_error: str = ""  # "no-address" or "no-answer", "" for none
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLink:
+    """A neighbor to whom no TCP link came up; `outbound`: we dialled."""
+
+    public_key: bytes
+    address: str
+    outbound: bool
+    reason: str  # its name
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborhoodStatus:
+    """How full the neighborhood is, and why it is not fuller."""
+
+    places: int
+    chosen: int
+    accepted: int
+    candidates: int  # verified peers that take neighbors and are not peered by hand
+    in_range: int  # of these, those whom mana and theta let be neighbors
+    refused: int  # of these, those whose last answer was no
+    silent: int  # or who did not answer
+
+
+@dataclass(frozen=True, slots=True)
 class AutoPeeringStatus:
     """Where autopeering listens, how many peers it knows, and its counters since the start."""
 
@@ -141,6 +175,13 @@ class AutoPeeringStatus:
     sent: int
     unsent: int  # the kernel did not take them
     refusals: dict[str, int]  # how often, by the name of the reason
+    version: int = 0
+    network_version: int = 0
+    external_address: str = ""  # our outer IP as configured or learnt
+    seen_as: dict[str, int] = field(default_factory=dict)  # our IP -> how many subnets see it
+    entry_nodes: tuple[EntryNodeStatus, ...] = ()
+    neighborhood: NeighborhoodStatus | None = None
+    failed_links: tuple[FailedLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 neighbors that autopeering selected.
 
 To the core's shell (shimlet.streams) this is its ManualPeering, so both kinds of link are the same
-links. In go select() and deselect(); out come the three calls up, lost and adopted. An identity
-that is listed is never one of the selected: listing a selected one adopts it with its link, and
-nothing that selection does can reach it afterwards. Called by auto.py and by the shell.
+links. In go select() and deselect(); out come the three calls up, lost and adopted, and why links
+failed. An identity that is listed is never one of the selected: listing a selected one adopts it
+with its link, and nothing that selection does can reach it afterwards. Called by auto.py and by
+the shell.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from collections.abc import Callable
 
 from shimlet.manual import KnownPeer, ManualPeering
 from shimlet.reasons import WRONG_DIRECTION
+from shimlet.sentences import name
 from shimlet.ticks import after
+
+from shimlet_host.model import FailedLink
 
 DIALS = 3  # of a chosen neighbor, until it counts as lost: the other side waits 4 s
 REDIAL_MS = 500  # as existing nodes
+MAX_FAILED = 32  # links of which the reason is kept: four neighborhoods
+NO_LINK = "no-link"  # an accepted neighbor never dialled
 
 KeyCall = Callable[[bytes], None]
 
@@ -33,6 +39,7 @@ class Neighbors(ManualPeering):
     def __init__(self, public_key: bytes, max_known: int) -> None:
         super().__init__(public_key, max_known)
         self.selected: dict[bytes, KnownPeer] = {}
+        self.failed_links: dict[bytes, FailedLink] = {}  # the latest last
         self.up: KeyCall = _nobody_cares
         self.lost: KeyCall = _nobody_cares
         self.adopted: KeyCall = _nobody_cares
@@ -100,12 +107,14 @@ class Neighbors(ManualPeering):
         peer.dialling = False
         peer.failures += 1
         peer.next_attempt = after(now, REDIAL_MS)
+        self.note_failure(FailedLink(peer.public_key, peer.address, True, name(reason)))
         if peer.failures >= DIALS and not peer.connected:
             self._lose(peer)
 
     def connected(self, peer: KnownPeer, unix_time: int) -> None:
         """A link is up."""
         super().connected(peer, unix_time)
+        self.failed_links.pop(peer.public_key, None)
         if self._is_selected(peer):
             self.up(peer.public_key)
 
@@ -114,6 +123,13 @@ class Neighbors(ManualPeering):
         super().disconnected(peer, reason, now, random_byte)
         if self._is_selected(peer):
             self._lose(peer)
+
+    def note_failure(self, link: FailedLink) -> None:
+        """Remember why a neighbor's link did not come up, until one does."""
+        self.failed_links.pop(link.public_key, None)
+        self.failed_links[link.public_key] = link
+        if len(self.failed_links) > MAX_FAILED:
+            del self.failed_links[next(iter(self.failed_links))]
 
     def _is_selected(self, peer: KnownPeer) -> bool:
         """Not one that was selected before, and whose connection ends only now."""

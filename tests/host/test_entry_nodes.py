@@ -71,11 +71,11 @@ def test_a_silent_one_is_resolved_again_and_once_at_a_time() -> None:
         names = Names(a=["192.0.2.1", "192.0.2.9"])
         nodes = EntryNodes([EntryNode(KEY_A, "a:1")], names, 0, lambda *each: found.append(each))
         nodes.start()
-        nodes.again(KEY_A)  # that is being done
+        nodes.silent(KEY_A)  # that is being done
         await settle()
-        nodes.again(KEY_A)
-        nodes.again(KEY_A)
-        nodes.again(KEY_B)  # none of ours
+        nodes.silent(KEY_A)
+        nodes.silent(KEY_A)
+        nodes.silent(KEY_B)  # none of ours
         await settle()
         assert found == [(KEY_A, "192.0.2.1", 1), (KEY_A, "192.0.2.9", 1)]
 

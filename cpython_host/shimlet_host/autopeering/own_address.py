@@ -42,17 +42,27 @@ class OwnAddress:
             return False
         return ip in self._local.addresses or (self._learns and not self.learnt)
 
+    @property
+    def external(self) -> str:
+        """Our outer IP as configured or learnt, "" while it is not known."""
+        return self._external[0] if self._external else self.learnt
+
+    def seen_as(self) -> dict[str, int]:
+        """Our IP as others see it, and in how many subnets they are."""
+        return dict(Counter(self._votes.values()))
+
     def vote(self, voter_ip: str, dst_addr: str, verified: int) -> None:
         """A matched Pong says where it reached us; `verified` peers are known by now."""
         ip = networks.canonical(dst_addr)
-        if not self._learns or ip is None or networks.kind(ip) == networks.UNUSABLE:
+        if ip is None or networks.kind(ip) == networks.UNUSABLE:
             return
         subnet = networks.subnet(voter_ip)
         self._votes.pop(subnet, None)
         self._votes[subnet] = ip
         if len(self._votes) > _MAX_VOTERS:
             del self._votes[next(iter(self._votes))]
-        self._count(verified)
+        if self._learns:
+            self._count(verified)
 
     def _count(self, verified: int) -> None:
         ip, votes = Counter(self._votes.values()).most_common(1)[0]

@@ -57,6 +57,7 @@ class Selection:
         self.public_salt = PublicSalt(bytes(SALT_LENGTH), 0)
         self._private_salt = bytes(SALT_LENGTH)
         self._filtered: set[bytes] = set()
+        self.refusals: dict[bytes, bool] = {}  # candidates that said no; False: nothing
         self._lost: dict[bytes, None] = {}  # were verified; as many as may be known, oldest first
         self._asking: bytes | None = None
         self.pace = Pace(local, self._update)
@@ -112,6 +113,7 @@ class Selection:
 
     def _peer_lost(self, peer: Peer) -> None:
         if self.candidates.remove(peer):
+            self.refusals.pop(peer.public_key, None)
             self.drop(peer.public_key, "unverified")
             self._lost[peer.public_key] = None
             if len(self._lost) > self._local.parameters.max_managed:
@@ -176,10 +178,18 @@ class Selection:
             self._local.parameters.max_peering_attempts,
             messages.PeeringResponse,
             lambda: data,
-            lambda: self._asked(peer.public_key, filtered=True),
+            lambda: self._was_silent(peer.public_key),
         )
         if not self._requests.start(request):
             self._asked(peer.public_key, filtered=False)
+
+    def _was_silent(self, public_key: bytes) -> None:
+        self._note_refusal(public_key, said_no=False)
+        self._asked(public_key, filtered=True)
+
+    def _note_refusal(self, public_key: bytes, *, said_no: bool) -> None:
+        if public_key in self.candidates.peers:  # which bounds it
+            self.refusals[public_key] = said_no
 
     def _asked(self, public_key: bytes, *, filtered: bool) -> None:
         """One request is over; the next one follows at once while a place is free."""
@@ -213,7 +223,10 @@ class Selection:
             return Reason.UNSOLICITED
         self._requests.close(request)
         if response.status:
+            self.refusals.pop(public_key, None)
             self._choose(peer)
+        else:
+            self._note_refusal(public_key, said_no=True)
         self._asked(public_key, filtered=not response.status)
         return None
 
@@ -304,6 +317,15 @@ class Selection:
         self._links[key] = self._local.after(ACCEPT_LINK_S, lambda: self.drop(key, "no-link"))
         self._local.events.append(NeighborAccepted(peer))
         return True
+
+    # HOW IT STANDS
+
+    def open_candidates(self) -> tuple[set[bytes], set[bytes]]:
+        """Verified peers with gossip that are not peered by hand: all, and those in range."""
+        every = {key for key, peer in self.candidates.peers.items() if peer.gossip_port}
+        every = {key for key in every if key not in self.manual}
+        near = {key for _, key in self.candidates.closest_first()}
+        return every, {key for key in every & near if self.candidates.mana.includes(key)}
 
     # LINKS AND DROPS
 
