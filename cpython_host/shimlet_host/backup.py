@@ -13,18 +13,19 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from shimlet.identity import base58_encode, decode_key, parse_address
 
 from shimlet_host.config import Config, load_config
+from shimlet_host.config.peers import PeerEntry, entry_as_json, parse_peers
 from shimlet_host.config.seeds import format_seed, parse_seed
 from shimlet_host.database import trouble
 from shimlet_host.files import create_once, replace_file
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import SEED_FILE, HostIdentity, load_identity, seed_file_text
 from shimlet_host.model import HostError, PeerMark, StoredPeer, StoreError
-from shimlet_host.store import PEERS_FILE, Store
+from shimlet_host.store import PEERS_FILE, Store, configured_entry
 
 FORMAT = "shimlet backup"
 VERSION = 1
@@ -35,14 +36,21 @@ class BackupError(HostError):
     """The backup cannot be written, read, or put back."""
 
 
+class Kept(NamedTuple):
+    """What a data folder knows of peers; `configured` as Store.configured() tells it."""
+
+    peers: tuple[StoredPeer, ...] = ()
+    marks: tuple[PeerMark, ...] = ()
+    configured: tuple[PeerEntry, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Backup:
     """What is in the file. `config` is the text of the config file, None if there was none."""
 
     seed: bytes
     config: str | None
-    peers: tuple[StoredPeer, ...]
-    marks: tuple[PeerMark, ...]
+    kept: Kept
 
     @property
     def public_key(self) -> str:
@@ -59,9 +67,9 @@ def write_backup(file: Path, config: Config, config_file: Path | None, *, force:
     if not (folder / SEED_FILE).exists():
         raise BackupError(f"There is no identity in {folder}, so there is nothing to keep.")
     identity = load_identity(folder, None, lambda text: None)
-    peers, marks = _kept_peers(folder)
+    kept = _kept_peers(folder)
     text = config_file.read_text(encoding="utf-8") if config_file else None
-    made = Backup(identity.seed, text, peers, marks)
+    made = Backup(identity.seed, text, kept)
     content = (json.dumps(_as_json(made), indent=2) + "\n").encode()
     try:
         (replace_file if force else create_once)(file, content)
@@ -72,26 +80,34 @@ def write_backup(file: Path, config: Config, config_file: Path | None, *, force:
     return made
 
 
-def _kept_peers(folder: Path) -> tuple[tuple[StoredPeer, ...], tuple[PeerMark, ...]]:
-    """What the data folder knows of peers, read beside a running node; nothing is changed."""
+def _kept_peers(folder: Path) -> Kept:
+    """Read beside a running node; nothing is changed."""
     path = folder / PEERS_FILE
     if not path.exists():
-        return (), ()
+        return Kept()
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        connection.execute("BEGIN")  # both tables as of one moment
-        peers = connection.execute(
-            "SELECT public_key, address, added, source FROM peers ORDER BY added, public_key"
-        ).fetchall()
-        marks: list[Any] = []
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'marks'").fetchall():
-            marks = connection.execute("SELECT public_key, alias, enabled FROM marks").fetchall()
+        connection.execute("BEGIN")  # all tables as of one moment
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+
+        def rows(table: str, columns: str) -> list[Any]:
+            """[] where an earlier version left no such table."""
+            query = f"SELECT {columns} FROM {table}"
+            return connection.execute(query).fetchall() if table in there else []
+
+        peers = rows("peers", "public_key, address, added, source")
+        marks = rows("marks", "public_key, alias, enabled")
+        configured = rows("configured", "public_key, address, alias, enabled")
     except sqlite3.Error as error:
         raise StoreError(trouble(path, error)) from error
     finally:
         connection.close()
-    named = tuple(PeerMark(key, alias, bool(enabled)) for key, alias, enabled in marks)
-    return tuple(StoredPeer(*row) for row in peers), named
+    peers.sort(key=lambda row: (row[2], row[0]))
+    return Kept(
+        tuple(StoredPeer(*row) for row in peers),
+        tuple(PeerMark(key, alias, bool(enabled)) for key, alias, enabled in marks),
+        tuple(configured_entry(*row) for row in configured),
+    )
 
 
 def _as_json(backup: Backup) -> dict[str, Any]:
@@ -108,7 +124,7 @@ def _as_json(backup: Backup) -> dict[str, Any]:
                 "added": peer.added,
                 "source": peer.source,
             }
-            for peer in backup.peers
+            for peer in backup.kept.peers
         ],
         "marks": [
             {
@@ -116,8 +132,9 @@ def _as_json(backup: Backup) -> dict[str, Any]:
                 "alias": mark.alias,
                 "enabled": mark.enabled,
             }
-            for mark in backup.marks
+            for mark in backup.kept.marks
         ],
+        "configured": [entry_as_json(entry) for entry in backup.kept.configured],
     }
 
 
@@ -153,8 +170,11 @@ def _of_json(content: Any) -> Backup:
     backup = Backup(
         parse_seed(content["seed"]),
         config,
-        tuple(map(_peer, content["peers"])),
-        tuple(map(_mark, content["marks"])),
+        Kept(
+            tuple(map(_peer, content["peers"])),
+            tuple(map(_mark, content["marks"])),
+            tuple(parse_peers(content.get("configured", []))),
+        ),
     )
     if backup.public_key != content["publicKey"]:
         raise ValueError("the seed does not belong to the public key beside it")
@@ -211,13 +231,13 @@ def _put_back(backup: Backup, folder: Path, force: bool) -> None:
             f"{folder} holds the identity {base58_encode(kept.public_key)}, which would be lost;"
             " --force replaces it."
         )
-    peers = _kept_peers(folder)
-    if any(peers) and peers != (backup.peers, backup.marks) and not force:
+    there = _kept_peers(folder)
+    if any(there) and there != backup.kept and not force:
         raise BackupError(f"{folder} holds other known peers; --force replaces them.")
     if kept is None or not kept.holds(backup.seed):
         replace_file(seed_file, seed_file_text(backup.seed).encode("ascii"))
     store = Store(folder, lambda text: None)
     try:
-        store.replace_peers(backup.peers, backup.marks)
+        store.replace_peers(*backup.kept)
     finally:
         store.close()

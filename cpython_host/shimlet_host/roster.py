@@ -1,8 +1,9 @@
 """The known peers as the operator keeps them: listed, given names, switched off.
 
-In: what the operator changes; each change is on the disk before it returns. Out: the core's list
-holds the enabled ones, and `peers` tells how all of them stand. A disabled peer stays listed here,
-and is to the core a stranger: neither dialled nor accepted. Made and asked by node.py.
+In: what the operator changes, by the API or in the config; the last change counts, and is on the
+disk before it returns. Out: the core's list holds the enabled ones, and `peers` tells how all of
+them stand. A disabled peer stays listed here, and is to the core a stranger: neither dialled nor
+accepted. Made and asked by node.py.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from shimlet.streams import Streams
 from shimlet.ticks import since
 
 from shimlet_host.config.peers import PeerEntry
+from shimlet_host.configured import FROM_CONFIG, PeerChanges, changes
 from shimlet_host.model import PeerError, PeerMark, PeerStatus, PendingStatus
 from shimlet_host.net import HostStream
 from shimlet_host.store import Store
 
 DISABLED = "disabled"  # a state beside those of the core
+_STAYS_AWAY = "a removed peer is still in the config; it stays away until its entry changes"
 
 log = structlog.get_logger()
 
@@ -41,21 +44,55 @@ class Roster:
         self._aliases: dict[bytes, str] = {}
 
     def load(self) -> None:
-        """Those of the config, then those added by the API, whose addresses are the newer ones.
+        """All that are known after what changed in the config since the last start.
 
         PeerError for a bad list, StoreError.
         """
+        self._note_config(self._configured, room=None)
         marks = self._store.marks()
         self._aliases = {mark.public_key: mark.alias for mark in marks if mark.alias}
         off = {mark.public_key for mark in marks if mark.enabled is False}
-        for entry in self._configured:
-            self._refuse_unfit(entry.public_key, "manualPeering.knownPeers: ")
-            self._list(entry.public_key, entry.address, off)
-        for stored in self._store.peers():
+        # If not all fit, those of the config come first.
+        for stored in sorted(self._store.peers(), key=lambda peer: peer.source != FROM_CONFIG):
             reason = self._list(stored.public_key, stored.address, off)
             if reason:
-                key = base58_encode(stored.public_key)
-                log.warning("a stored peer was left out", peer=key, why=sentence(reason))
+                who = self.named(stored.public_key)
+                log.warning("a stored peer was left out", **who, why=sentence(reason))
+        for entry in self._configured:
+            if entry.public_key not in self:
+                log.info(_STAYS_AWAY, **self.named(entry.public_key))
+
+    def follow_config(self, entries: Sequence[PeerEntry]) -> PeerChanges:
+        """The config was read again: make what changed there, all or none. PeerError, StoreError.
+
+        Who did not change keeps the link.
+        """
+        found = self._note_config(entries, room=self._manual.max_known)
+        self._configured = entries
+        for public_key in found.removed:
+            self._forget(public_key)
+        for public_key, address in found.addressed:
+            self._list(public_key, address, self._disabled)
+        self._apply(found.marks)
+        return found
+
+    def _note_config(self, entries: Sequence[PeerEntry], room: int | None) -> PeerChanges:
+        """What changed in the config, already on the disk. `room`: how many may be known."""
+        if len(entries) > self._manual.max_known:
+            raise self._full("manualPeering.knownPeers: ")
+        for entry in entries:
+            self._refuse_unfit(entry.public_key, "manualPeering.knownPeers: ")
+        sources = {peer.public_key: peer.source for peer in self._store.peers()}
+        found = changes(self._store.configured(), entries, sources)
+        known = (sources.keys() - set(found.removed)) | {key for key, _ in found.addressed}
+        if room is not None and len(known) > room:
+            raise self._full("manualPeering.knownPeers: ")
+        self._store.follow_config(entries, found)
+        return found
+
+    def _full(self, where: str) -> PeerError:
+        most = self._manual.max_known
+        return PeerError(f"{where}{sentence(reasons.LIST_FULL)} It holds {most} peers.")
 
     def _list(self, public_key: bytes, address: str, off: Iterable[bytes]) -> int:
         """0, or the reason why the core does not take it."""
@@ -74,15 +111,14 @@ class Roster:
             self._refuse_unfit(public_key, "")
         keys = {*self._manual.known_peers, *self._disabled, *(key for key, _ in entries)}
         if len(keys) > self._manual.max_known:
-            most = self._manual.max_known
-            raise PeerError(f"{sentence(reasons.LIST_FULL)} It holds {most} peers.")
+            raise self._full("")
         self._store.add_peers(entries)
         for public_key, address in entries:
             self._list(public_key, address, self._disabled)
 
     def _refuse_unfit(self, public_key: bytes, where: str) -> None:
         reason = self._manual.refuses(public_key)
-        if reason:
+        if reason == reasons.OWN_KEY:
             key = base58_encode(public_key)
             raise PeerError(f"{where}public key {key}: {sentence(reason)}")
 
@@ -91,32 +127,31 @@ class Roster:
         self._store.remove_peers(public_keys)
         configured = {entry.public_key for entry in self._configured}
         for public_key in public_keys:
-            self._aliases.pop(public_key, None)
-            listed = self._disabled.pop(public_key, None) is not None
-            if (self._streams.remove(public_key) or listed) and public_key in configured:
-                key = base58_encode(public_key)
-                log.warning(
-                    "a removed peer is in the config and returns at the next start", peer=key
-                )
+            who = self.named(public_key)
+            if self._forget(public_key) and public_key in configured:
+                log.info(_STAYS_AWAY, **who)
 
-    def mark(self, marks: list[PeerMark]) -> None:
+    def _forget(self, public_key: bytes) -> bool:
+        """False: it was not listed."""
+        self._aliases.pop(public_key, None)
+        disabled = self._disabled.pop(public_key, None) is not None
+        return self._streams.remove(public_key) or disabled
+
+    def mark(self, marks: Sequence[PeerMark]) -> None:
         """Give names, switch off and on: all or none."""
         for mark in marks:
             if mark.public_key not in self:
                 key = base58_encode(mark.public_key)
                 raise PeerError(f"Nothing was changed: {key} is not a known peer.")
-        self._store.put_marks([self._complete(mark) for mark in marks])
+        self._store.put_marks(marks)
+        self._apply(marks)
+
+    def _apply(self, marks: Iterable[PeerMark]) -> None:
         for mark in marks:
             if mark.alias is not None:
                 self._aliases[mark.public_key] = mark.alias
             if mark.enabled is not None:
                 self._switch(mark.public_key, mark.enabled)
-
-    def _complete(self, mark: PeerMark) -> PeerMark:
-        key = mark.public_key
-        alias = self._aliases.get(key, "") if mark.alias is None else mark.alias
-        enabled = key not in self._disabled if mark.enabled is None else mark.enabled
-        return PeerMark(key, alias, enabled)
 
     def _switch(self, public_key: bytes, enabled: bool) -> None:
         if enabled and public_key in self._disabled:
@@ -130,6 +165,11 @@ class Roster:
         return public_key in self._manual.known_peers or public_key in self._disabled
 
     # How they stand
+
+    def named(self, public_key: bytes) -> dict[str, str]:
+        """The peer as a line of the log names it: its key, and its alias if it has one."""
+        alias = self._aliases.get(public_key)
+        return {"peer": base58_encode(public_key), **({"alias": alias} if alias else {})}
 
     def peers(self) -> list[PeerStatus]:
         """All known peers as they stand now, the disabled ones last."""

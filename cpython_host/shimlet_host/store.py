@@ -17,11 +17,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from shimlet_host.config.peers import PeerEntry
+from shimlet_host.configured import FROM_API, FROM_CONFIG, PeerChanges
 from shimlet_host.database import Database, trouble
-from shimlet_host.model import LOCAL, PeerMark, StoredMessage, StoredPeer, StoreError
+from shimlet_host.model import (
+    LOCAL,
+    PeerMark,
+    StoredMessage,
+    StoredPeer,
+    StoreError,
+)
 
 PEERS_FILE = "peers.db"
 MAX_MESSAGES = 10_000
@@ -35,12 +43,20 @@ CREATE TABLE peers (
     source TEXT NOT NULL
 ) WITHOUT ROWID
 """
-# Beside the peers, since those of the config file are marked, too.
 _MARKS = """
 CREATE TABLE marks (
     public_key BLOB PRIMARY KEY,
     alias TEXT NOT NULL,
     enabled INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+# The config's list as it was looked at last. What an entry does not say is NULL.
+_CONFIGURED = """
+CREATE TABLE configured (
+    public_key BLOB PRIMARY KEY,
+    address TEXT NOT NULL,
+    alias TEXT,
+    enabled INTEGER
 ) WITHOUT ROWID
 """
 _MESSAGES = """
@@ -56,10 +72,17 @@ _PUT_PEER = """
 INSERT INTO peers VALUES (?, ?, ?, ?) ON CONFLICT (public_key)
 DO UPDATE SET address = excluded.address, source = excluded.source
 """
-_PUT_MARK = """
-INSERT INTO marks VALUES (?, ?, ?) ON CONFLICT (public_key)
-DO UPDATE SET alias = excluded.alias, enabled = excluded.enabled
+# Who was added by the API stays so.
+_PUT_CONFIGURED_PEER = """
+INSERT INTO peers VALUES (?, ?, ?, ?) ON CONFLICT (public_key)
+DO UPDATE SET address = excluded.address
 """
+_PUT_MARK = """
+INSERT INTO marks VALUES (?1, coalesce(?2, ''), coalesce(?3, 1)) ON CONFLICT (public_key)
+DO UPDATE SET alias = coalesce(?2, alias), enabled = coalesce(?3, enabled)
+"""
+_PUT_CONFIGURED = "INSERT INTO configured VALUES (?, ?, ?, ?)"
+_DROP_PEER = "DELETE FROM peers WHERE public_key = ?"
 _DROP_MARK = "DELETE FROM marks WHERE public_key = ?"
 _PUT_MESSAGE = "INSERT OR IGNORE INTO messages (id, data, received, source) VALUES (?, ?, ?, ?)"
 # Numbers have no gaps, because only the oldest messages are ever deleted.
@@ -92,7 +115,7 @@ class Store:
             loss="Peers added by the web API are lost; add them again.",
             warn=warn,
         )
-        self._add_marks()
+        self._add_tables()
         self._messages = Database(
             folder / "messages.db",
             _MESSAGES,
@@ -119,22 +142,24 @@ class Store:
             raise StoreError(trouble(self._peers.path, error)) from error
         return [StoredPeer(*row) for row in rows]
 
-    def add_peers(self, entries: Iterable[tuple[bytes, str]], source: str = "api") -> None:
+    def add_peers(self, entries: Iterable[tuple[bytes, str]], source: str = FROM_API) -> None:
         """Adds peers, or gives known ones a new address: all or none, on the disk at return."""
         now = self._clock()
-        self._change(_PUT_PEER, [(key, address, now, source) for key, address in entries])
+        self._change((_PUT_PEER, [(key, address, now, source) for key, address in entries]))
 
     def remove_peers(self, public_keys: Iterable[bytes]) -> None:
         """Forgets peers: all or none, on the disk at return. Unknown keys are fine."""
-        rows: list[tuple[object, ...]] = [(key,) for key in public_keys]
-        self._change("DELETE FROM peers WHERE public_key = ?", rows, _DROP_MARK)
+        rows = [(key,) for key in public_keys]
+        self._change((_DROP_PEER, rows), (_DROP_MARK, rows))
 
-    def _add_marks(self) -> None:
-        """Files of earlier versions have no such table."""
+    def _add_tables(self) -> None:
+        """Files of earlier versions lack some."""
         try:
-            if not self._peers.rows("SELECT 1 FROM sqlite_master WHERE name = 'marks'"):
-                with self._peers.transaction() as connection:
-                    connection.execute(_MARKS)
+            there = {name for (name,) in self._peers.rows("SELECT name FROM sqlite_master")}
+            with self._peers.transaction() as connection:
+                for name, table in (("marks", _MARKS), ("configured", _CONFIGURED)):
+                    if name not in there:
+                        connection.execute(table)
         except sqlite3.Error as error:
             raise StoreError(trouble(self._peers.path, error)) from error
 
@@ -147,28 +172,54 @@ class Store:
         return [PeerMark(key, alias, bool(enabled)) for key, alias, enabled in rows]
 
     def put_marks(self, marks: Iterable[PeerMark]) -> None:
-        """Keeps complete marks: all or none, on the disk at return."""
-        self._change(_PUT_MARK, [(mark.public_key, mark.alias, mark.enabled) for mark in marks])
+        """Keeps what the marks say: all or none, on the disk at return."""
+        self._change((_PUT_MARK, [(mark.public_key, mark.alias, mark.enabled) for mark in marks]))
 
-    def replace_peers(self, peers: Iterable[StoredPeer], marks: Iterable[PeerMark]) -> None:
-        """These instead of all that was known: all or none, on the disk at return."""
+    def configured(self) -> list[PeerEntry]:
+        """The config's list as it was given to follow_config() last."""
         try:
-            with self._peers.transaction() as connection:
-                connection.execute("DELETE FROM peers")
-                connection.execute("DELETE FROM marks")
-                rows = [(p.public_key, p.address, p.added, p.source) for p in peers]
-                connection.executemany(_PUT_PEER, rows)
-                names = [(mark.public_key, mark.alias, mark.enabled) for mark in marks]
-                connection.executemany(_PUT_MARK, names)
+            rows = self._peers.rows("SELECT public_key, address, alias, enabled FROM configured")
         except sqlite3.Error as error:
             raise StoreError(trouble(self._peers.path, error)) from error
+        return [configured_entry(*row) for row in rows]
 
-    def _change(self, statement: str, rows: list[tuple[object, ...]], *more: str) -> None:
-        """The statement, and more, for every row: all or none."""
+    def follow_config(self, entries: Iterable[PeerEntry], changes: PeerChanges) -> None:
+        """Makes the changes and keeps the list that they come from: all or none, as above."""
+        now = self._clock()
+        gone = [(key,) for key in changes.removed]
+        peers = [(key, address, now, FROM_CONFIG) for key, address in changes.addressed]
+        marks = [(mark.public_key, mark.alias, mark.enabled) for mark in changes.marks]
+        self._change(
+            (_DROP_PEER, gone),
+            (_DROP_MARK, gone),
+            (_PUT_CONFIGURED_PEER, peers),
+            (_PUT_MARK, marks),
+            ("DELETE FROM configured", [()]),
+            (_PUT_CONFIGURED, [tuple(entry) for entry in entries]),
+        )
+
+    def replace_peers(
+        self,
+        peers: Iterable[StoredPeer],
+        marks: Iterable[PeerMark],
+        configured: Iterable[PeerEntry],
+    ) -> None:
+        """These instead of all that was known: all or none, on the disk at return."""
+        self._change(
+            ("DELETE FROM peers", [()]),
+            ("DELETE FROM marks", [()]),
+            ("DELETE FROM configured", [()]),
+            (_PUT_PEER, [(p.public_key, p.address, p.added, p.source) for p in peers]),
+            (_PUT_MARK, [(mark.public_key, mark.alias, mark.enabled) for mark in marks]),
+            (_PUT_CONFIGURED, [tuple(entry) for entry in configured]),
+        )
+
+    def _change(self, *steps: tuple[str, Sequence[tuple[object, ...]]]) -> None:
+        """Each statement for each of its rows: all or none."""
         try:
             with self._peers.transaction() as connection:
-                for each in (statement, *more):
-                    connection.executemany(each, rows)
+                for statement, rows in steps:
+                    connection.executemany(statement, rows)
         except sqlite3.Error as error:
             raise StoreError(
                 "The known peers were not changed. " + trouble(self._peers.path, error)
@@ -234,3 +285,10 @@ class Store:
                 "Messages are not stored any more; the node goes on."
                 f" {trouble(self._messages.path, error)}"
             )
+
+
+def configured_entry(
+    public_key: bytes, address: str, alias: str | None, enabled: int | None
+) -> PeerEntry:
+    """One row of the table `configured`."""
+    return PeerEntry(public_key, address, alias, None if enabled is None else bool(enabled))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from shimlet.identity import base58_encode
-from shimlet_host.config import Address, Config, ConfigError, load_config
+from shimlet_host.config import Address, Config, ConfigError, PeerEntry, load_config
 from shimlet_host.config.durations import parse_duration
 from shimlet_host.config.schema import REMEDIES
 
@@ -87,7 +87,7 @@ def test_every_setting_can_be_given_by_the_environment() -> None:
     assert config.node.seed == SEED
     assert config.network.external_address == "203.0.113.7"
     assert config.gossip.addresses == ("203.0.113.7:1", "[2001:db8::1]:2")
-    assert config.manual_peering.known_peers == ((KEY_A, "192.0.2.1:14666"),)
+    assert config.manual_peering.known_peers == (PeerEntry(KEY_A, "192.0.2.1:14666"),)
     assert config.manual_peering.max_backoff_s == 90.0
     assert (config.logger.level, config.logger.encoding) == ("warning", "json")
     assert (config.auto_peering.theta, config.auto_peering.k) == (0.5, 4)
@@ -100,8 +100,8 @@ def test_known_peers_are_json_text_in_json_or_a_plain_list(tmp_path: Path) -> No
     for written in (peers, json.dumps(peers)):
         config = load(tmp_path, {"manualPeering": {"knownPeers": written}})
         assert config.manual_peering.known_peers == (
-            (KEY_A, "name.example:14666"),
-            (KEY_B, "[::1]:14666"),
+            PeerEntry(KEY_A, "name.example:14666"),
+            PeerEntry(KEY_B, "[::1]:14666"),
         )
     assert load(tmp_path, {"manualPeering.knownPeers": ""}).manual_peering.known_peers == ()
 

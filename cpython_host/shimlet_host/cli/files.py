@@ -34,9 +34,9 @@ def backup(
     with in_sentences():
         made = write_backup(file, load(config), config_path(config), force=force)
     if as_json:
-        show_json({"file": str(file), "publicKey": made.public_key, "peers": len(made.peers)})
+        show_json({"file": str(file), "publicKey": made.public_key, "peers": len(made.kept.peers)})
         return
-    typer.echo(f"{file} holds the identity {made.public_key} and {len(made.peers)} peers.")
+    typer.echo(f"{file} holds the identity {made.public_key} and {len(made.kept.peers)} peers.")
     typer.echo("Keep it where nobody else can read it.")
 
 
@@ -67,8 +67,8 @@ def restore(
                 "config": str(config),
                 "dataDirectory": str(folder),
                 "publicKey": content.public_key,
-                "peers": len(content.peers),
+                "peers": len(content.kept.peers),
             }
         )
         return
-    typer.echo(f"{folder} holds {content.public_key} and {len(content.peers)} peers.")
+    typer.echo(f"{folder} holds {content.public_key} and {len(content.kept.peers)} peers.")

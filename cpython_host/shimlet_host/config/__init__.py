@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from shimlet_host.config.entry_nodes import leave_out_bad_entry_nodes
 from shimlet_host.config.fields import Address, EntryNode, bind_address, is_url
-from shimlet_host.config.peers import PeerEntry, PeerListError, show
+from shimlet_host.config.peers import PeerEntry, PeerListError, show, unknown_keys
 from shimlet_host.config.schema import REMEDIES, SECRET_KEYS, Config
 from shimlet_host.config.sources import Collected, Setting, collect
 from shimlet_host.model import HostError
@@ -48,6 +48,7 @@ def load_config(
     """The configuration from all sources. Raises ConfigError."""
     collected = collect(path, os.environ if environment is None else environment, overrides)
     leave_out_bad_entry_nodes(collected)
+    _warn_of_unknown_peer_keys(collected)
     try:
         config = Config.model_validate(_nested(collected.settings))
         _check_together(config, collected)
@@ -56,6 +57,13 @@ def load_config(
     if collected.problems:
         raise ConfigError(collected.problems)
     return _finished(config, collected, path)
+
+
+def _warn_of_unknown_peer_keys(collected: Collected) -> None:
+    setting = collected.settings.get("manualPeering.knownPeers")
+    if setting is not None:
+        where = f"{setting.source}: {setting.key}"
+        collected.warnings.extend(f"{where}: {text}" for text in unknown_keys(setting.value))
 
 
 def _nested(settings: Mapping[str, Setting]) -> dict[str, object]:

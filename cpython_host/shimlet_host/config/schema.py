@@ -45,7 +45,10 @@ _COUNT = "Write a whole number from 1 to 1000000."
 _U32 = "Write a whole number from 0 to 4294967295."
 _FLAG = "Write true or false."
 _FRAME = f"Write a number of bytes from {SMALLEST_BUFFER} to {MAX_FRAME}."
-_PEERS = 'Write a list like [{"publicKey": "<base58>", "address": "192.0.2.1:14666"}].'
+_PEERS = (
+    'Write a list like [{"publicKey": "<base58>", "address": "192.0.2.1:14666"}]; "alias" and'
+    ' "enabled" may stand beside them.'
+)
 _ENTRIES = 'Write a list like ["<base58 public key>@entry.example:14626"].'
 _SALTS = 'Write a duration of at least "1s", the same in the whole network, like "2h".'
 _MANA = 'Write "none", the path of a JSON file, or a URL like "http://192.0.2.7:8080".'

@@ -10,7 +10,7 @@ from pathlib import Path
 from shimlet.identity import base58_encode
 
 from shimlet_host.config.fields import Address, EntryNode
-from shimlet_host.config.peers import PeerEntry
+from shimlet_host.config.peers import PeerEntry, entry_as_json
 from shimlet_host.config.schema import SECRET_KEYS, Config, Section
 
 HIDDEN = "(hidden)"
@@ -39,7 +39,7 @@ def _of_section(prefix: str, section: Section) -> dict[str, object]:
 
 def _written(name: str, value: object) -> object:
     if isinstance(value, PeerEntry):
-        return {"publicKey": base58_encode(value.public_key), "address": value.address}
+        return entry_as_json(value)
     if isinstance(value, EntryNode):
         return f"{base58_encode(value.public_key)}@{value.address}"
     if isinstance(value, (Address, Path)):
