@@ -17,8 +17,11 @@ from shimlet.identity import base58_encode
 from shimlet_host.events import MAX_LISTENERS, QUEUE_LENGTH, EventHub, Subscription
 from shimlet_host.model import (
     AutoPeeringStatus,
+    EntryNodeStatus,
+    FailedLink,
     LinkTotals,
     MessageError,
+    NeighborhoodStatus,
     NeighborLists,
     NeighborStatus,
     NodeApi,
@@ -119,7 +122,17 @@ class RecordingNode:
         node_id = bytes(range(32))
         info = NodeInfo(OWN_KEY, node_id, "1.2.3", "spec", "0.0.0.0:14666", 12.3456)
         serving = TimeServerStatus("0.0.0.0:14123", 3, 2, 1)
-        auto = AutoPeeringStatus("0.0.0.0:14626", 4, 3, 7, 6, 1, {"expired": 2})
+        auto = AutoPeeringStatus(
+            "0.0.0.0:14626",
+            *(4, 3, 7, 6, 1),
+            refusals={"expired": 2},
+            network_version=40,
+            external_address="192.0.2.9",
+            seen_as={"192.0.2.9": 2},
+            entry_nodes=(EntryNodeStatus(OWN_KEY, "a:1", "192.0.2.1:1", None, "no-answer"),),
+            neighborhood=NeighborhoodStatus(8, 2, 1, 7, 6, 3, 0),
+            failed_links=(FailedLink(OWN_KEY, "192.0.2.1:2", True, "connect-timeout"),),
+        )
         info = replace(info, time_server=serving, auto_peering=auto)
         where = {"interfaces": ("192.0.2.7/24",), "addresses": ("192.0.2.8:14666",)}
         return replace(info, unix_time=99, refusals={OWN_KEY: "expired"}, **where)
@@ -445,6 +458,36 @@ def test_info_health_and_docs_answer() -> None:
                 "sent": 6,
                 "unsent": 1,
                 "refusals": {"expired": 2},
+                "version": 0,
+                "networkVersion": 40,
+                "externalAddress": "192.0.2.9",
+                "seenAs": {"192.0.2.9": 2},
+                "entryNodes": [
+                    {
+                        "publicKey": base58_encode(OWN_KEY),
+                        "address": "a:1",
+                        "resolved": "192.0.2.1:1",
+                        "lastAnswer": None,
+                        "lastError": "no-answer",
+                    }
+                ],
+                "neighborhood": {
+                    "places": 8,
+                    "chosen": 2,
+                    "accepted": 1,
+                    "candidates": 7,
+                    "inRange": 6,
+                    "refused": 3,
+                    "silent": 0,
+                },
+                "failedLinks": [
+                    {
+                        "publicKey": base58_encode(OWN_KEY),
+                        "address": "192.0.2.1:2",
+                        "connectionDirection": "outbound",
+                        "lastError": "connect-timeout",
+                    }
+                ],
             },
         }
         assert (await client.get("/healthz")).json() == {"status": "ok"}
