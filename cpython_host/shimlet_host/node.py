@@ -22,7 +22,8 @@ from shimlet.sentences import name
 from shimlet.streams import Limits, Streams
 
 from shimlet_host.auto import Auto
-from shimlet_host.config import Config
+from shimlet_host.config import Config, PeerEntry
+from shimlet_host.configured import PeerChanges
 from shimlet_host.events import Subscription
 from shimlet_host.identity import HostIdentity
 from shimlet_host.interfaces import interface_addresses
@@ -178,6 +179,18 @@ class Node:
         for public_key in public_keys:
             self.news.forget(public_key)
 
+    def follow_config(self, entries: Sequence[PeerEntry]) -> PeerChanges:
+        """The config lists these peers now; who did not change keeps the link.
+
+        PeerError or StoreError: nothing has changed.
+        """
+        found = self.roster.follow_config(entries)
+        for public_key in found.removed:
+            self.news.forget(public_key)
+        for public_key in found.touched:
+            self.news.peer_changed(public_key)
+        return found
+
     def mark_peers(self, marks: list[PeerMark]) -> None:
         """Give known peers names, switch them off and on, all or none. PeerError, StoreError."""
         self.roster.mark(marks)
@@ -243,11 +256,15 @@ class Node:
             refusals={name(reason): n for reason, n in self.streams.refusals.items()},
         )
 
+    def is_broken(self) -> bool:
+        """Whether a part that should run for ever has ended: only a restart helps."""
+        return any(task.done() for task in self._tasks)
+
     def unready(self) -> str:
         """Why the node cannot do its work now, as a sentence; "" if it can."""
         if not self._tasks:
             return "The node is starting or stopping."
-        if any(task.done() for task in self._tasks):
+        if self.is_broken():
             return "A part of the node has ended: restart it."
         if not self.net.unix_time():
             return "The clock of this machine is not set: set it, then peers can be linked."

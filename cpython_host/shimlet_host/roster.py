@@ -70,10 +70,17 @@ class Roster:
         found = self._note_config(entries, room=self._manual.max_known)
         self._configured = entries
         for public_key in found.removed:
+            log.info("known peer removed by the config", **self.named(public_key))
             self._forget(public_key)
         for public_key, address in found.addressed:
             self._list(public_key, address, self._disabled)
         self._apply(found.marks)
+        for public_key in found.touched:
+            status = self.status(public_key)
+            assert status is not None
+            address, enabled = status.address, status.enabled
+            who = self.named(public_key)
+            log.info("known peer as the config has it", **who, address=address, enabled=enabled)
         return found
 
     def _note_config(self, entries: Sequence[PeerEntry], room: int | None) -> PeerChanges:

@@ -1,9 +1,9 @@
-"""The full node as a process: locks its folder, loads who it is, runs node and web API, ends at a
-signal.
+"""The full node as a process: locks its folder, loads who it is, runs node and web API, reads its
+config again at SIGHUP, ends at a signal.
 
 In: a Config. Out: the exit status: 0 after SIGTERM or SIGINT; a HostError is why it cannot start.
 Called by the command line (`shimlet run`). Whatever hangs, it ends within STOP_TIMEOUT_S of the
-signal.
+signal. systemd, if it started this, is told all the way (notify.py).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Coroutine
 
 import structlog
 from shimlet.identity import base58_encode
@@ -20,16 +21,22 @@ from shimlet_host.config import Config
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import load_identity
 from shimlet_host.node import Node
+from shimlet_host.notify import Notifier
+from shimlet_host.reload import Reloader
 from shimlet_host.store import Store
 from shimlet_host.web import Access, WebServer, access_of, create_app
 
 STOP_TIMEOUT_S = 4.5  # a service manager and a user both expect the end within 5 s
+STATUS_INTERVAL_S = 10.0  # of the line that systemd shows
 
 log = structlog.get_logger()
 
 
-def run_node(config: Config) -> int:
-    """Run until a signal; the exit status. HostErrors of the start go to the caller."""
+def run_node(config: Config, read: Callable[[], Config]) -> int:
+    """Run until a signal; the exit status. HostErrors of the start go to the caller.
+
+    `read` reads the config again.
+    """
     for warning in config.warnings:
         log.warning(warning)
     with open_folder(config.node.data_directory) as folder:
@@ -37,13 +44,15 @@ def run_node(config: Config) -> int:
         access = access_of(config, load_token(folder.path, log.warning))
         store = Store(folder.path, log.warning)
         try:
-            asyncio.run(_serve(Node(config, identity, store), access))
+            asyncio.run(_serve(Node(config, identity, store), access, read))
         finally:
             store.close()
     return 0
 
 
-async def _serve(node: Node, access: Access) -> None:
+async def _serve(node: Node, access: Access, read: Callable[[], Config]) -> None:
+    notifier = Notifier()
+    reloader = Reloader(node.config, read, node.follow_config)
     stopping = _signalled()
     node.listen()
     host, port = node.config.webapi.bind_address
@@ -54,16 +63,64 @@ async def _serve(node: Node, access: Access) -> None:
             file=str(node.config.node.data_directory / TOKEN_FILE),
         )
     server = WebServer(create_app(node, access), host, port)
+    tasks: list[asyncio.Task[None]] = []
     try:
         server.listen()
         await node.start()
         await server.start()
         announce(node.config.node.data_directory, server.url)
         _say_hello(node, server)
+        notifier.ready()
+        tasks += map(_started, (reloader.follow(), _keep_told(notifier, node)))
+        _reload_at_hangup(reloader, notifier, stopping)
         await stopping.wait()
         log.info("stopping")
     finally:
+        notifier.stopping()
+        for task in tasks:
+            task.cancel()
         await _stop(node, server)
+
+
+async def _keep_told(notifier: Notifier, node: Node) -> None:
+    """Tell systemd that the loop runs, and how many links there are. Nothing is said of a node
+    that only a restart can mend, so that systemd does it.
+    """
+    interval_s = min(STATUS_INTERVAL_S, (notifier.watchdog_s or STATUS_INTERVAL_S) / 2)
+    while notifier.wanted and not node.is_broken():
+        peers = node.peers()
+        connected = sum(peer.connected for peer in peers)
+        notifier.status(f"{connected} of {len(peers)} known peers connected.")
+        if notifier.watchdog_s:
+            notifier.alive()
+        await asyncio.sleep(interval_s)
+
+
+def _started(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """A task beside the node; how it fails is in the log at once."""
+
+    def complain(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a fault of our own ended a task", exc_info=task.exception())
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(complain)
+    return task
+
+
+def _reload_at_hangup(reloader: Reloader, notifier: Notifier, stopping: asyncio.Event) -> None:
+    """SIGHUP reads the config again, but stops a node whose terminal was closed."""
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+
+    def on_hangup() -> None:
+        if not all(map(os.isatty, terminals)):
+            stopping.set()
+            return
+        notifier.reloading()
+        reloader.reload()
+        notifier.ready()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)
 
 
 def _signalled() -> asyncio.Event:
@@ -78,6 +135,8 @@ def _signalled() -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    # Until the node has started: it has just read its config.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     return stopping
 
 

@@ -64,13 +64,14 @@ def run(
     """Run a full node until Ctrl-C or SIGTERM. Example: shimlet run --set
     webapi.bindAddress=127.0.0.1:8081
     """
+    from shimlet_host.config import load_config
     from shimlet_host.logs import configure_logging
     from shimlet_host.service import run_node
 
     with in_sentences():
         settings = load(config, set_ or [])
         configure_logging(settings.logger.level, "json" if as_json else settings.logger.encoding)
-        status = run_node(settings)
+        status = run_node(settings, lambda: load_config(settings.file, overrides=set_ or []))
     raise typer.Exit(status)
 
 

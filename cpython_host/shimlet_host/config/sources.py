@@ -91,6 +91,9 @@ def _read_file(collected: Collected, path: Path) -> None:
     except ValueError as error:
         collected.problems.append(f"{path}: {_why(error)}")
         return
+    except IsADirectoryError:
+        collected.problems.append(f"{path}: this is a folder; name the config file in it.")
+        return
     except OSError as error:
         collected.problems.append(f"{path}: the config file cannot be read: {error.strerror}.")
         return
@@ -102,6 +105,8 @@ def _read_file(collected: Collected, path: Path) -> None:
 
 
 def _parse(text: str) -> object:
+    if not text.strip():
+        raise ValueError("the file is empty; {} is the config without any setting.")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
