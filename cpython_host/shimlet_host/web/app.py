@@ -11,6 +11,8 @@ from shimlet import __version__
 from shimlet_host.model import NodeApi
 from shimlet_host.web.access import Access
 from shimlet_host.web.callers import Callers
+from shimlet_host.web.docs_page import install_docs
+from shimlet_host.web.document import DESCRIPTION, TAGS, install_document, operation_id
 from shimlet_host.web.errors import install_error_model
 from shimlet_host.web.limits import BoundedBody, FaultBoundary
 from shimlet_host.web.routes import (
@@ -23,12 +25,24 @@ from shimlet_host.web.routes import (
 
 def create_app(node: NodeApi, access: Access | None = None) -> FastAPI:
     """The app of one node; without `access` it is one that listens on loopback alone."""
-    app = FastAPI(title="Shimlet", version=__version__, redirect_slashes=False)
+    access = access or Access()
+    app = FastAPI(
+        title="Shimlet",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        generate_unique_id_function=operation_id,
+        redirect_slashes=False,
+        docs_url=None,  # those of FastAPI load their script from elsewhere
+        redoc_url=None,
+    )
     install_error_model(app)
+    install_document(app, access)
+    install_docs(app)
     for routes in (manual_peering_routes, autopeering_routes, message_routes, node_routes):
         app.include_router(routes(node))
     # The one added last is the outermost.
     app.add_middleware(BoundedBody)
-    app.add_middleware(Callers, access=access or Access())
+    app.add_middleware(Callers, access=access)
     app.add_middleware(FaultBoundary)
     return app

@@ -6,11 +6,10 @@ Validation is in `bodies.py`, the form of the answers in `shapes.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
-from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
 from shimlet_host.model import NodeApi
@@ -24,18 +23,24 @@ from shimlet_host.web.bodies import (
     with_known,
 )
 from shimlet_host.web.errors import NotReady
-from shimlet_host.web.shapes import (
-    ErrorShape,
-    HealthShape,
-    InfoShape,
-    MessageShape,
-    MessageToPublish,
-    NeighborsShape,
-    PeerFilter,
-    PeerShape,
+from shimlet_host.web.info_shapes import InfoShape
+from shimlet_host.web.inputs import (
+    FLAG,
+    LIMIT,
+    MESSAGE,
+    STREAM,
     PeerToAdd,
     PeerToMark,
     PeerToRemove,
+    body,
+    list_of,
+    query,
+)
+from shimlet_host.web.shapes import (
+    HealthShape,
+    MessageShape,
+    NeighborsShape,
+    PeerShape,
     PendingShape,
     PublishedShape,
 )
@@ -44,32 +49,32 @@ from shimlet_host.web.stream import EventStream
 if TYPE_CHECKING:
     from shimlet_host.metrics import Metrics
 
-_REFUSED: dict[int | str, dict[str, Any]] = {400: {"model": ErrorShape}}
-
 
 def manual_peering_routes(node: NodeApi) -> APIRouter:
     """Known and pending peers."""
-    router = APIRouter(prefix="/manualpeering", tags=["manual peering"], responses=_REFUSED)
+    router = APIRouter(prefix="/manualpeering", tags=["manual peering"])
 
-    @router.post("/peers", status_code=204, openapi_extra=_list_of(PeerToAdd))
+    @router.post("/peers", status_code=204, openapi_extra=list_of(PeerToAdd))
     async def add_peers(request: Request) -> Response:
         """Adds known peers, or gives them a new address: all or none."""
         node.add_peers([(peer.public_key, peer.address) for peer in await peers_of(request)])
         return Response(status_code=204)
 
-    @router.get("/peers", openapi_extra=_query("onlyConnected", "boolean") | _one(PeerFilter))
+    @router.get("/peers", openapi_extra=query("onlyConnected", FLAG, "Leave out the others."))
     async def list_peers(request: Request) -> list[PeerShape]:
-        """Known peers with their state; `onlyConnected` in the query or in the body."""
+        """Known peers with their state. Existing clients say `{"onlyConnected": true}` in the body
+        instead, which a browser cannot.
+        """
         connected = await only_connected(request)
         return [PeerShape.of(peer) for peer in node.peers() if peer.connected or not connected]
 
-    @router.delete("/peers", status_code=204, openapi_extra=_list_of(PeerToRemove))
+    @router.delete("/peers", status_code=204, openapi_extra=list_of(PeerToRemove))
     async def remove_peers(request: Request) -> Response:
         """Forgets known peers and closes their links; unknown keys are fine."""
         node.remove_peers(await keys_of(request))
         return Response(status_code=204)
 
-    @router.patch("/peers", status_code=204, openapi_extra=_list_of(PeerToMark))
+    @router.patch("/peers", status_code=204, openapi_extra=list_of(PeerToMark))
     async def mark_peers(request: Request) -> Response:
         """Gives known peers an alias, switches them off and on: all or none."""
         node.mark_peers(await marks_of(request))
@@ -85,9 +90,9 @@ def manual_peering_routes(node: NodeApi) -> APIRouter:
 
 def autopeering_routes(node: NodeApi) -> APIRouter:
     """Neighbors that the node found by itself."""
-    router = APIRouter(prefix="/autopeering", tags=["autopeering"], responses=_REFUSED)
+    router = APIRouter(prefix="/autopeering", tags=["autopeering"])
 
-    @router.get("/neighbors", openapi_extra=_query("known", "boolean"))
+    @router.get("/neighbors", openapi_extra=query("known", FLAG, "Show the verified peers, too."))
     async def neighbors(request: Request) -> NeighborsShape:
         """Chosen and accepted neighbors; with `known=1` the verified peers, too."""
         return NeighborsShape.of(node.neighbors(known=with_known(request)))
@@ -97,21 +102,21 @@ def autopeering_routes(node: NodeApi) -> APIRouter:
 
 def message_routes(node: NodeApi) -> APIRouter:
     """Messages, and news as they happen."""
-    router = APIRouter(tags=["messages"], responses=_REFUSED)
+    router = APIRouter(tags=["messages"])
 
-    @router.post("/messages", status_code=201, openapi_extra=_one(MessageToPublish))
+    @router.post("/messages", status_code=201, openapi_extra=body(MESSAGE))
     async def publish(request: Request) -> PublishedShape:
         """Sends a message to all neighbors; the id is its BLAKE2b-256 in base58."""
         message_id = node.publish(await message_of(request))
         return PublishedShape(id=base58_encode(message_id))
 
-    @router.get("/messages", openapi_extra=_query("limit", "integer"))
+    @router.get("/messages", openapi_extra=query("limit", LIMIT, "At most so many."))
     async def list_messages(request: Request) -> list[MessageShape]:
         """The newest messages, newest first."""
         return [MessageShape.of(message) for message in node.messages(limit_of(request))]
 
-    @router.get("/events", response_class=StreamingResponse)
-    async def events() -> StreamingResponse:
+    @router.get("/events", response_class=StreamingResponse, responses=STREAM)
+    async def events() -> EventStream:
         """Server-sent events: `message` and `peer`, and `dropped` when the client is too slow."""
         return EventStream(node.subscribe())
 
@@ -145,7 +150,7 @@ def node_routes(node: NodeApi) -> APIRouter:
         """Answers as long as the node's loop runs."""
         return HealthShape()
 
-    @router.get("/readyz", responses={503: {"model": ErrorShape}})
+    @router.get("/readyz")
     async def ready() -> HealthShape:
         """Whether the node can do its work; else 503 and why not."""
         trouble = node.unready()
@@ -159,22 +164,3 @@ def node_routes(node: NodeApi) -> APIRouter:
         return HealthShape()
 
     return router
-
-
-# The bodies are read by hand, for errors that are sentences; these tell /docs about them.
-
-
-def _one(shape: type[BaseModel]) -> dict[str, Any]:
-    return _body(shape.model_json_schema())
-
-
-def _list_of(shape: type[BaseModel]) -> dict[str, Any]:
-    return _body({"type": "array", "items": shape.model_json_schema()})
-
-
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
-
-
-def _query(name: str, kind: str) -> dict[str, Any]:
-    return {"parameters": [{"name": name, "in": "query", "schema": {"type": kind}}]}

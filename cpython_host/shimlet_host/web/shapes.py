@@ -7,20 +7,14 @@ In: the records of `model.py`. Out: pydantic models with the names that existing
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
 from shimlet_host.model import (
-    AutoPeeringStatus,
-    EntryNodeStatus,
-    FailedLink,
-    NeighborhoodStatus,
     NeighborLists,
     NeighborStatus,
-    NodeInfo,
     PeerStatus,
     PendingStatus,
     StoredMessage,
@@ -31,34 +25,6 @@ SHORT_ID_BYTES = 8
 
 class ErrorShape(BaseModel):
     error: str
-
-
-class PeerToAdd(BaseModel):
-    publicKey: str
-    address: str
-
-
-class PeerToRemove(BaseModel):
-    publicKey: str
-
-
-class PeerToMark(BaseModel):
-    """What is left out stays as it is."""
-
-    publicKey: str
-    alias: str | None = None
-    enabled: bool | None = None
-
-
-class PeerFilter(BaseModel):
-    onlyConnected: bool = False
-
-
-class MessageToPublish(BaseModel):
-    """One of the two."""
-
-    payload: str | None = None
-    payloadBase64: str | None = None
 
 
 class PeerShape(BaseModel):
@@ -174,147 +140,6 @@ class MessageShape(BaseModel):
 
 class PublishedShape(BaseModel):
     id: str
-
-
-class TimeServerShape(BaseModel):
-    address: str
-    answered: int
-    ignored: int
-    limited: int
-
-
-class EntryNodeShape(BaseModel):
-    """`resolved` is what the name means now; `lastError` is no-address or no-answer."""
-
-    publicKey: str
-    address: str
-    resolved: str
-    lastAnswer: int | None
-    lastError: str
-
-
-class NeighborhoodShape(BaseModel):
-    """Places, who holds them, and the verified peers that might, by how they stand."""
-
-    places: int
-    chosen: int
-    accepted: int
-    candidates: int
-    inRange: int
-    refused: int
-    silent: int
-
-
-class FailedLinkShape(BaseModel):
-    """A neighbor without a TCP link."""
-
-    publicKey: str
-    address: str
-    connectionDirection: Literal["inbound", "outbound"]
-    lastError: str
-
-
-class AutoPeeringShape(BaseModel):
-    """`refusals`: how many datagrams were not acted upon, by the reason. `seenAs`: our IP as
-    others see it, and by how many subnets.
-    """
-
-    address: str
-    known: int
-    verified: int
-    received: int
-    sent: int
-    unsent: int
-    refusals: dict[str, int]
-    version: int
-    networkVersion: int
-    externalAddress: str
-    seenAs: dict[str, int]
-    entryNodes: list[EntryNodeShape]
-    neighborhood: NeighborhoodShape | None
-    failedLinks: list[FailedLinkShape]
-
-    @classmethod
-    def of(cls, status: AutoPeeringStatus) -> AutoPeeringShape:
-        around = status.neighborhood
-        return cls(
-            address=status.address,
-            known=status.known,
-            verified=status.verified,
-            received=status.received,
-            sent=status.sent,
-            unsent=status.unsent,
-            refusals=status.refusals,
-            version=status.version,
-            networkVersion=status.network_version,
-            externalAddress=status.external_address,
-            seenAs=status.seen_as,
-            entryNodes=list(map(_entry_node, status.entry_nodes)),
-            neighborhood=None if around is None else _neighborhood(around),
-            failedLinks=list(map(_failed_link, status.failed_links)),
-        )
-
-
-def _entry_node(entry: EntryNodeStatus) -> EntryNodeShape:
-    return EntryNodeShape(
-        publicKey=base58_encode(entry.public_key),
-        address=entry.address,
-        resolved=entry.resolved,
-        lastAnswer=entry.last_answer,
-        lastError=entry.last_error,
-    )
-
-
-def _neighborhood(status: NeighborhoodStatus) -> NeighborhoodShape:
-    counts = asdict(status)
-    return NeighborhoodShape(inRange=counts.pop("in_range"), **counts)
-
-
-def _failed_link(link: FailedLink) -> FailedLinkShape:
-    return FailedLinkShape(
-        publicKey=base58_encode(link.public_key),
-        address=link.address,
-        connectionDirection="outbound" if link.outbound else "inbound",
-        lastError=link.reason,
-    )
-
-
-class InfoShape(BaseModel):
-    """The last ones tell whoever pairs with this node where and when it is, and why it refused the
-    last call that claimed to be of a known peer.
-    """
-
-    publicKey: str
-    identityID: str
-    nodeID: str
-    version: str
-    profile: str
-    gossipAddress: str
-    uptime: float
-    unixTime: int
-    interfaces: list[str]
-    addresses: list[str]
-    refusals: dict[str, str]
-    timeServer: TimeServerShape | None
-    autoPeering: AutoPeeringShape | None
-
-    @classmethod
-    def of(cls, info: NodeInfo) -> InfoShape:
-        return cls(
-            publicKey=base58_encode(info.public_key),
-            identityID=base58_encode(info.node_id[:SHORT_ID_BYTES]),
-            nodeID=base58_encode(info.node_id),
-            version=info.version,
-            profile=info.profile,
-            gossipAddress=info.gossip_address,
-            uptime=round(info.uptime_s, 3),
-            unixTime=info.unix_time,
-            interfaces=list(info.interfaces),
-            addresses=list(info.addresses),
-            refusals={base58_encode(key): why for key, why in info.refusals.items()},
-            timeServer=TimeServerShape(**asdict(info.time_server)) if info.time_server else None,
-            autoPeering=(AutoPeeringShape.of(info.auto_peering) if info.auto_peering else None),
-        )
 
 
 class HealthShape(BaseModel):

@@ -22,9 +22,11 @@ HEARTBEAT_S = 15.0
 class EventStream(StreamingResponse):
     """The answer to one client; gives its place back also when the stream never began."""
 
+    media_type = "text/event-stream"
+
     def __init__(self, news: Subscription) -> None:
         headers = {"Cache-Control": "no-store"}
-        super().__init__(event_text_of(news), media_type="text/event-stream", headers=headers)
+        super().__init__(event_text_of(news), headers=headers)
         self._news = news
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
