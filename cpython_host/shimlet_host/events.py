@@ -63,6 +63,10 @@ class Subscription:
             await self._wake.wait()
         return self._take()
 
+    def drain(self) -> list[Event]:
+        """All that is queued, without waiting, for a listener that looks now and then."""
+        return [self._take() for _ in range(len(self._queue))]
+
     def close(self) -> None:
         """Ends the iteration once what is queued has been read, and frees the place in the hub."""
         self._closed = True

@@ -18,6 +18,7 @@ from shimlet.identity import base58_encode
 
 from shimlet_host.access import TOKEN_FILE, announce, load_token, withdraw
 from shimlet_host.config import Config
+from shimlet_host.dashboard import Dashboard, add_dashboard
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import load_identity
 from shimlet_host.node import Node
@@ -62,14 +63,16 @@ async def _serve(node: Node, access: Access, read: Callable[[], Config]) -> None
             host=host,
             file=str(node.config.node.data_directory / TOKEN_FILE),
         )
-    server = WebServer(create_app(node, access), host, port)
+    app = create_app(node, access)
+    dashboard = add_dashboard(app, node, enabled=node.config.dashboard.enabled)
+    server = WebServer(app, host, port, sockets=dashboard is not None)
     tasks: list[asyncio.Task[None]] = []
     try:
         server.listen()
         await node.start()
         await server.start()
         announce(node.config.node.data_directory, server.url)
-        _say_hello(node, server)
+        _say_hello(node, server, dashboard)
         notifier.ready()
         tasks += map(_started, (reloader.follow(), _keep_told(notifier, node)))
         _reload_at_hangup(reloader, notifier, stopping)
@@ -79,7 +82,7 @@ async def _serve(node: Node, access: Access, read: Callable[[], Config]) -> None
         notifier.stopping()
         for task in tasks:
             task.cancel()
-        await _stop(node, server)
+        await _stop(node, server, dashboard)
 
 
 async def _keep_told(notifier: Notifier, node: Node) -> None:
@@ -140,10 +143,13 @@ def _signalled() -> asyncio.Event:
     return stopping
 
 
-async def _stop(node: Node, server: WebServer) -> None:
-    """Node and server end together; what does not end in time is cut off."""
+async def _stop(node: Node, server: WebServer, dashboard: Dashboard | None) -> None:
+    """Node, dashboard and server end together; what does not end in time is cut off."""
     withdraw(node.config.node.data_directory)
-    ending = asyncio.gather(node.stop(), server.stop(), return_exceptions=True)
+    parts = [node.stop(), server.stop()]
+    if dashboard is not None:
+        parts.insert(0, dashboard.stop())
+    ending = asyncio.gather(*parts, return_exceptions=True)
     try:
         await asyncio.wait_for(ending, STOP_TIMEOUT_S)
     except TimeoutError:
@@ -152,11 +158,13 @@ async def _stop(node: Node, server: WebServer) -> None:
         os._exit(0)
 
 
-def _say_hello(node: Node, server: WebServer) -> None:
+def _say_hello(node: Node, server: WebServer, dashboard: Dashboard | None) -> None:
     info = node.info()
     log.info("node started", publicKey=base58_encode(info.public_key), profile=info.profile)
     log.info("gossip listens", address=info.gossip_address)
     log.info("web API listens", url=server.url)
+    if dashboard is not None:
+        log.info("dashboard", url=f"{server.url}/dashboard/")
     if info.time_server is not None:
         log.info("time server listens", address=info.time_server.address)
     if info.auto_peering is not None:

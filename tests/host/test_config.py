@@ -217,14 +217,17 @@ def test_unknown_keys_are_warned_about_with_the_nearest_name(tmp_path: Path) -> 
 
 def test_sections_of_existing_nodes_warn_once_each(tmp_path: Path) -> None:
     content = {
-        "dashboard": {"bindAddress": "x", "basicAuth": {"enabled": True}},
-        "dashboard.port": 1,
+        "faucet": {"seed": "x", "index": 1},
+        "faucet.port": 1,
+        "dashboard": {"bindAddress": "x", "enabled": False},
         "database": {"directory": "y"},
         "logger": {"disableCaller": True, "level": "info"},
     }
     warnings = load(tmp_path, content).warnings
     assert [w.partition(": ")[2] for w in warnings] == [
-        'the section "dashboard" is ignored: Shimlet has no such part.',
+        'the section "faucet" is ignored: Shimlet has no such part.',
+        'the key "dashboard.bindAddress" of existing nodes is ignored: Shimlet has no such'
+        " setting.",
         'the section "database" is ignored: Shimlet has no such part.',
         'the key "logger.disableCaller" of existing nodes is ignored: Shimlet has no such'
         " setting.",

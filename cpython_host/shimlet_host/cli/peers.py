@@ -22,8 +22,6 @@ from .common import (
     the_peer,
 )
 
-GOSSIP_PORT = 14666  # where nodes listen unless they are told otherwise
-
 peers = typer.Typer(no_args_is_help=True, help="The known peers of a running node.")
 
 Peer = Annotated[
@@ -119,7 +117,9 @@ def accept(
     as_json: AsJson = False,
 ) -> None:
     """List a pending peer. Example: shimlet peers accept 4zvwRj"""
-    from shimlet.identity import decode_key, format_address
+    from shimlet.identity import decode_key
+
+    from ..node_string import likely_address
 
     with in_sentences():
         client = node_api(api, token, config)
@@ -128,7 +128,7 @@ def accept(
         we_dial = decode_key(client.info()["publicKey"]) < decode_key(wanted)
         if we_dial and not address:
             fail(f"This node has to dial {wanted}: write its HOST:PORT behind the key.")
-        client.add_peer(wanted, address or format_address(caller["remoteIP"], GOSSIP_PORT))
+        client.add_peer(wanted, address or likely_address(caller["remoteIP"]))
         _tell(client.peers(), wanted, "is accepted", as_json)
 
 
@@ -185,16 +185,15 @@ def _mark(peer: str, done: str, node: tuple[Any, str, str], as_json: bool, **wha
 
 def _parts(node: str) -> tuple[str, str]:
     """Key and address of the one string."""
-    from shimlet.identity import base58_encode, decode_key, parse_address
+    from shimlet.identity import base58_encode
 
-    key, at, address = node.strip().partition("@")
+    from ..node_string import parse_node
+
     try:
-        if not at:
-            raise ValueError("a node is written KEY@HOST:PORT, as `shimlet id` says it there")
-        parse_address(address)
-        return base58_encode(decode_key(key)), address
+        peer = parse_node(node)
     except ValueError as error:
         raise typer.BadParameter(f"{error}.") from None
+    return base58_encode(peer.public_key), peer.address
 
 
 def _tell(listed: list[dict[str, Any]], key: str, done: str, as_json: bool) -> None:

@@ -144,6 +144,12 @@ class WebApi(Section):
     )
 
 
+class Dashboard(Section):
+    """The page under /dashboard of the web API, where its extra is installed."""
+
+    enabled: bool = Field(True, alias="enabled", description=_FLAG)
+
+
 class Sntp(Section):
     """The time server for boards; without an address there is none."""
 
@@ -205,6 +211,7 @@ class Config(Section):
     gossip: Gossip = _section(Gossip, "gossip")
     manual_peering: ManualPeering = _section(ManualPeering, "manualPeering")
     webapi: WebApi = _section(WebApi, "webapi")
+    dashboard: Dashboard = _section(Dashboard, "dashboard")
     sntp: Sntp = _section(Sntp, "sntp")
     logger: Logger = _section(Logger, "logger")
     auto_peering: AutoPeering = _section(AutoPeering, "autoPeering")

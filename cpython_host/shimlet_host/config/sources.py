@@ -34,7 +34,7 @@ def _words(text: str) -> frozenset[str]:
 # Parts that existing nodes have and Shimlet has not: their config files are welcome here.
 _FOREIGN_SECTIONS = _words("""
     activity analysis blocklayer bootstrap broadcast clock consensus daemon dagsvisualizer
-    dashboard dashboardmetrics database debug drng faucet fpc gracefulshutdown graphvisualizer
+    dashboardmetrics database debug drng faucet fpc gracefulshutdown graphvisualizer
     issuer mana manainitializer manarefresher messagelayer metrics nodelogger p2p peer portcheck
     pow profiling prometheus protocol ratesetter remotelog remotelogger remotemetrics retainer
     scheduler snapshot spammer statement syncbeacon syncbeaconfollower txstream utxo valuelayer
@@ -48,6 +48,7 @@ _FOREIGN_KEYS = _words("""
     logger.disablecaller logger.disablestacktrace logger.disableevents logger.outputpaths
     logger.stacktracelevel logger.encodingconfig
     webapi.auth webapi.enabled webapi.exclude
+    dashboard.bindaddress dashboard.basicauth dashboard.dev
 """)
 
 

@@ -23,6 +23,7 @@ STOP_S = 3.0
 KEEP_ALIVE_S = 10
 MAX_CONNECTIONS = 128  # 32 event streams and plenty of room
 BACKLOG = 64
+MAX_SOCKET_MESSAGE = 64 * 1024  # bytes; a page of the dashboard sends clicks and short texts
 
 
 class _Server(uvicorn.Server):
@@ -34,16 +35,18 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """Serves one app on one address."""
+    """Serves one app on one address; `sockets`: WebSockets, too, which the dashboard needs."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, *, sockets: bool = False) -> None:
         self.address = Address(host, port)  # with the real port after `listen`
         config = uvicorn.Config(
             app,
             log_config=None,  # logs.py has set it up
             access_log=False,
             lifespan="off",
-            ws="none",
+            ws="wsproto" if sockets else "none",
+            ws_max_size=MAX_SOCKET_MESSAGE,
+            ws_per_message_deflate=False,  # it would hold up packets, and take memory for a page
             server_header=False,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
