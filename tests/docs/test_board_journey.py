@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docs.commands import commands
+from docs.commands import commands, in_pages
 from docs.documents import ROOT, document
 from host.couples import SOMEBODY, free_port, run_shell
-from host.processes import NodeProcess, running
+from host.processes import NodeProcess, eventually, running
 from shimlet_host.board.emulator import VirtualBoard
 from shimlet_host.board.line import ask
 from shimlet_host.doctor.api import NodeApiClient
@@ -39,9 +39,16 @@ STEPS = [
 ]
 
 
+# Later, each in a test of its own.
+RESTARTING = [
+    "mpremote connect PORT fs cp config.json : + reset",
+    "mpremote connect PORT fs cp app.py : + reset",
+]
+
+
 def runs() -> list[str]:
     """The commands that this file runs."""
-    return STEPS
+    return STEPS + RESTARTING
 
 
 class Desk:
@@ -78,7 +85,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 def test_the_steps_stand_in_the_documents() -> None:
     written = " \n".join(each.text for each in commands())
-    for step in STEPS:
+    for step in runs():
         assert step in written, step
 
 
@@ -101,6 +108,54 @@ def test_a_stranger_follows_the_steps(desk: Desk) -> None:
     assert NodeApiClient(desk.node.url).peers()[0]["state"] == "connected"
     known = ask(desk.board.device, {"cmd": "peers"}, 10)["peers"]
     assert [peer["publicKey"] for peer in known] == [desk.node.public_key]
+
+
+def test_peering_by_hand_works_as_the_steps_say(desk: Desk) -> None:
+    api = NodeApiClient(desk.node.url)
+    board = ask(desk.board.device, {"cmd": "status"}, 10)
+    address = known_address(api)
+    for peer in api.peers():
+        api.remove_peer(peer["publicKey"])
+    page = in_pages("firmware/README.md")
+    (post,) = (text for text in page if text.startswith("curl -X POST"))
+    post = post.replace("5jQW...", board["publicKey"]).replace("192.0.2.7:14666", address)
+    done = run_shell(post.replace("http://127.0.0.1:8080", desk.node.url), desk.folder)
+    assert done.returncode == 0 and [peer["address"] for peer in api.peers()] == [address]
+    config = json.loads((ROOT / "firmware/config.example.json").read_text())
+    (listed,) = config["manualPeering"]["knownPeers"]
+    listed.update(publicKey=desk.node.public_key, address=desk.node.gossip)
+    config["gossip"]["bindAddress"] = address
+    (desk.folder / "config.json").write_text(json.dumps(config))
+    desk.run(RESTARTING[0])
+    eventually(lambda: api.peers()[0]["state"] == "connected", "no link came up")
+    assert ask(desk.board.device, {"cmd": "status"}, 10)["name"] == "greenhouse"
+
+
+def known_address(api: NodeApiClient) -> str:
+    """Where the full node knows the board."""
+    (peer,) = api.peers()
+    return str(peer["address"])
+
+
+def test_the_app_of_the_readme_publishes_once_it_is_on_the_board(desk: Desk) -> None:
+    blocks = document("firmware/README.md").blocks
+    (app,) = (block.text for block in blocks if block.language == "python")
+    (desk.folder / "app.py").write_text(app)
+    desk.run(RESTARTING[1])
+    api = NodeApiClient(desk.node.url)
+    eventually(
+        lambda: any(message["payload"] == "a reading" for message in api.messages(10)),
+        "the app on the board published nothing",
+    )
+
+
+def test_python_asks_a_running_node_as_the_readme_says(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = document("boards/README.md").blocks
+    (program,) = (block.text for block in blocks if block.language == "python")
+    exec(program.replace("/dev/ttyUSB0", desk.board.device), {})
+    assert "publicKey" in capsys.readouterr().out
 
 
 def give_it_a_port(desk: Desk) -> None:
