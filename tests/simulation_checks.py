@@ -8,7 +8,13 @@ from dataclasses import replace
 
 from shimlet_host.autopeering.envelope import open_envelope
 from shimlet_host.autopeering.messages import DISCOVERY_RESPONSE, PEERING_RESPONSE
-from shimlet_host.autopeering.parameters import MAX_CHAINS, MAX_OPEN_REQUESTS, MAX_REPEATS
+from shimlet_host.autopeering.parameters import (
+    MAX_CALLERS,
+    MAX_CHAINS,
+    MAX_GUESTS,
+    MAX_OPEN_REQUESTS,
+    MAX_REPEATS,
+)
 from shimlet_host.autopeering.reasons import Reason
 from shimlet_host.autopeering.score import score
 from shimlet_host.simulation.clock import UNIX_START
@@ -55,7 +61,11 @@ def check_step(node):
 
 def check_tables(core):
     """The bounds."""
-    assert len(core.peers.known) <= core.local.parameters.max_managed + 1  # and an entry node
+    known, guests = core.peers.known, core.peers.guests
+    listed = [each for each in known.values() if not each.called and each.key not in guests]
+    assert len(listed) <= core.local.parameters.max_managed + 1  # and an entry node
+    assert len(known) - len(guests) <= core.local.parameters.max_managed + 1 + MAX_CALLERS
+    assert len(guests) <= MAX_GUESTS
     assert len(core.peers.verified) <= len(core.peers.known)
     assert len(core.selection.chains) <= MAX_CHAINS
     assert len(core.selection._answers._answers) <= MAX_REPEATS

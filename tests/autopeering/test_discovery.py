@@ -54,6 +54,21 @@ def test_a_valid_ping_is_answered_by_a_pong_and_pinged_back_at_once():
     assert world.now == 0.0
 
 
+def test_a_verified_peer_that_calls_from_another_port_is_verified_there():
+    world, (ours, theirs) = met()
+    moved = PORT + 1
+    local = theirs.core.local
+    local.services = {**local.services, "peering": m.Service("udp", moved)}
+    local.encoded_services = encoding.encode_services(local.services)
+    before = len(world.sent)
+    ours.receive(ping_of(theirs, src_port=moved), (theirs.ip, moved))
+    assert {to for _, source, to in world.sent[before:] if source[0] == ours.ip} == {
+        (theirs.ip, moved)
+    }
+    world.run(1.0)
+    assert ours.core.peers.verified[theirs.key].peer.address == (theirs.ip, moved)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shimlet_host.autopeering import Autopeering, Reason, encoding
 from shimlet_host.autopeering import messages as m
 from shimlet_host.autopeering.envelope import open_envelope, seal
+from shimlet_host.autopeering.parameters import MAX_CALLERS, MAX_GUESTS
 from shimlet_host.autopeering.requests import request_hash
 from shimlet_host.identity import HostIdentity
 from shimlet_host.simulation.identity import UnsignedIdentity
@@ -141,7 +142,8 @@ class Crowd:
         assert self.ours.key not in chosen.neighbors.keys() | accepted.neighbors.keys()
         verified = core.peers.verified
         assert chosen.neighbors.keys() | accepted.neighbors.keys() <= verified.keys()
-        assert len(core.peers.known) <= core.local.parameters.max_managed
+        room = core.local.parameters.max_managed + MAX_CALLERS + MAX_GUESTS
+        assert len(core.peers.known) <= room
         assert len(core.peers._order) == len(verified)
         assert all(
             core.peers._order[at].public_key == key for key, at in core.peers._place.items()

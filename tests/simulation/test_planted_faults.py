@@ -110,7 +110,7 @@ def undialled_neighbor_kept(patch):
 
 
 def known_list_without_bound(patch):
-    patch.setattr(peers.Peers, "refuses", lambda *_: None)
+    patch.setattr(peers.Peers, "refuses", lambda *_, **__: None)
 
 
 def nobody_asked_for_peers(patch):

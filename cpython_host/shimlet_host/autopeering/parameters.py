@@ -23,6 +23,8 @@ EAGER_QUERIES = 32  # so many verified peers are asked at once, later ones at qu
 NEIGHBORS_PER_SUBNET = 2  # of one public /24 or /48
 KNOWN_PER_SUBNET = 10
 IDENTITIES_PER_IP = 16
+MAX_CALLERS = 100  # peers beyond a full list that are pinged back: each for half a second
+MAX_GUESTS = 250  # verified peers beyond it: for the seconds in which they find others
 PACKETS_PER_S = 20.0  # the token bucket of one public IP
 BURST = 100.0
 

@@ -1,12 +1,16 @@
 """Peers, and the two lists of peer discovery: known and verified (specification, "Verification").
 
 A known peer is an identity at an IP with the time at which it is to be verified or re-verified; a
-verified one has answered our Ping from there. Called by discovery.py, read by selection.py.
+verified one has answered our Ping from there. Guests are verified peers for whom the list was too
+full: they keep newcomers from starving at a node that knows enough peers, since such a node
+answers them, tells of them and may take them as neighbors; the next guest replaces the oldest.
+Called by verification.py, read by discovery.py and selection.py.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -17,6 +21,8 @@ from shimlet_host.autopeering.messages import Services
 from shimlet_host.autopeering.parameters import (
     IDENTITIES_PER_IP,
     KNOWN_PER_SUBNET,
+    MAX_CALLERS,
+    MAX_GUESTS,
     Parameters,
 )
 from shimlet_host.autopeering.reasons import Reason
@@ -86,6 +92,7 @@ class Peers:
         self._limit_private = parameters.limit_private_networks
         self.known: dict[tuple[bytes, str], KnownPeer] = {}
         self.verified: dict[bytes, KnownPeer] = {}
+        self.guests: dict[tuple[bytes, str], KnownPeer] = {}  # oldest first
         self._order: list[KnownPeer] = []  # of the verified ones, to draw from
         self._place: dict[bytes, int] = {}
         self._per_subnet: Counter[str] = Counter()
@@ -96,9 +103,9 @@ class Peers:
         known = self.verified.get(public_key)
         return known if known is not None and known.ip == ip else None
 
-    def refuses(self, ip: str) -> Reason | None:
-        """Why one more peer of this IP cannot be known."""
-        if len(self.known) >= self._max:
+    def refuses(self, ip: str, *, calls: bool = False) -> Reason | None:
+        """Why one more peer of this IP cannot be known; one that `calls` may become a guest."""
+        if self._listed >= self._max + (MAX_CALLERS if calls else 0):
             return Reason.FULL
         if not self.is_limited(ip):
             return None
@@ -107,6 +114,10 @@ class Peers:
         if self._per_subnet[networks.subnet(ip)] >= KNOWN_PER_SUBNET:
             return Reason.SUBNET_FULL
         return None
+
+    @property
+    def _listed(self) -> int:
+        return len(self.known) - len(self.guests)
 
     def is_limited(self, ip: str) -> bool:
         """Whether limits per IP and subnet count here."""
@@ -120,9 +131,11 @@ class Peers:
             self._per_subnet[networks.subnet(known.ip)] += 1
 
     def remove(self, known: KnownPeer) -> None:
-        """Take a peer off both lists."""
+        """Take a peer off both lists; the newest guest gets a place that becomes free."""
         if self.known.pop(known.key, None) is None:
             return
+        if self.guests.pop(known.key, None) is None and self.guests and self._listed < self._max:
+            self.guests.popitem()
         if self.verified.get(known.public_key) is known:
             self._leave(known)
         if self.is_limited(known.ip):
@@ -141,6 +154,16 @@ class Peers:
         self._place[known.public_key] = len(self._order)
         self._order.append(known)
         return before
+
+    def host(self, known: KnownPeer, stays: Callable[[bytes], bool]) -> KnownPeer | None:
+        """A caller was verified: if the list is too full it is a guest. Returns the guest that
+        has to go for it: the oldest one that nobody says `stays`.
+        """
+        if self._listed > self._max:
+            self.guests[known.key] = known
+        if len(self.guests) <= MAX_GUESTS:
+            return None
+        return next((each for each in self.guests.values() if not stays(each.public_key)), None)
 
     def _leave(self, known: KnownPeer) -> None:
         del self.verified[known.public_key]

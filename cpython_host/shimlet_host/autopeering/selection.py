@@ -66,6 +66,7 @@ class Selection:
         self._answers = Answers()
         verification.peer_verified = self._peer_verified
         verification.peer_lost = self._peer_lost
+        verification.is_neighbor = lambda key: key in self.chosen or key in self.accepted
 
     def start(self) -> None:
         """Set the salts, and begin to look for neighbors."""

@@ -32,7 +32,7 @@ class Verification:
     """The known and the verified peers of one node, and the messages 10 and 11.
 
     Callbacks: `peer_met` for a peer that is verified for the first time, `peer_verified` each
-    time, `peer_lost` when it is verified no more.
+    time, `peer_lost` when it is verified no more; `is_neighbor` asks who must stay.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Verification:
         self.peer_met: Callable[[KnownPeer], None] = lambda known: None
         self.peer_verified: PeerCall = lambda peer: None
         self.peer_lost: PeerCall = lambda peer: None
+        self.is_neighbor: Callable[[bytes], bool] = lambda public_key: False
 
     # THE KNOWN PEER LIST
 
@@ -200,7 +201,7 @@ class Verification:
     def on_ping(
         self, ping: messages.Ping, public_key: bytes, ip: str, req_hash: bytes
     ) -> Reason | None:
-        """Answer with a Pong, and ping a sender back that is not verified here."""
+        """Answer with a Pong, and ping a sender back that is not verified, or not at this port."""
         pong = encoding.pong_around(self._local.encoded_services, req_hash, ip)
         self._local.send(pong, (ip, ping.src_port))
         known = self.peers.known.get((public_key, ip))
@@ -209,7 +210,7 @@ class Verification:
             reason, known = self._meet(public_key, ip, ping.src_port)
         if known is not None:
             known.heard_at = self._local.now
-            if known.peer is None:
+            if known.peer is None or known.port != ping.src_port:
                 self._ping_back(known, ping.src_port)
             self._heard(known)
         return reason
@@ -218,7 +219,7 @@ class Verification:
         self, public_key: bytes, ip: str, port: int
     ) -> tuple[Reason | None, KnownPeer | None]:
         """Know a peer by its own Ping; it gets one Ping for it and no more."""
-        reason = self.peers.refuses(ip)
+        reason = self.peers.refuses(ip, calls=True)
         if reason is not None:
             return reason, None
         known = KnownPeer(public_key, ip, port, called=True)
@@ -273,12 +274,16 @@ class Verification:
         return None
 
     def _verified(self, known: KnownPeer, peer: Peer) -> None:
-        is_new = known.peer is None
+        is_new, called = known.peer is None, known.called
         known.called = False
         known.port = peer.address[1]
         replaced = self.peers.verify(known, peer)
         if replaced is not None and replaced.peer is not None:
             self._moved(replaced, replaced.peer)
+        oldest = self.peers.host(known, self.is_neighbor) if called else None
+        if oldest is not None and oldest.peer is not None:
+            self._forget(oldest)
+            self._lost(oldest.peer)
         self._enqueue(known, self._local.now + self._local.parameters.verification_lifetime_s)
         self._local.events.append(PeerVerified(peer))
         self.peer_verified(peer)
