@@ -137,6 +137,11 @@ SHOWN = (
         "test_the_command_prints_all_that_is_missing",
     ),
     RunBy(
+        "Stopping what runs",
+        "docs/test_board_journey.py",
+        "test_a_stranger_follows_the_steps",
+    ),
+    RunBy(
         "The full node knows the board",
         "docs/test_board_journey.py",
         "test_a_stranger_follows_the_steps",
