@@ -33,6 +33,7 @@ from shimlet_host.mana_sources import ManaError, ManaSource, mana_source
 from shimlet_host.model import (
     AutoPeeringStatus,
     FailedLink,
+    NeighborChange,
     NeighborhoodStatus,
     NeighborLists,
     NeighborStatus,
@@ -57,6 +58,7 @@ class Auto:
         identity: HostIdentity,
         neighbors: Neighbors,
         net: HostNet,
+        tell: Callable[[NeighborChange], None],
         *,
         second_core: bool | None = None,
     ) -> None:
@@ -65,6 +67,7 @@ class Auto:
         self._identity = identity
         self._neighbors = neighbors
         self._net = net
+        self._tell = tell
         self._second_core = has_second_core() if second_core is None else second_core
         self._source = mana_source(config.auto_peering.mana_source)
         self._socket = bound_udp_socket(
@@ -188,11 +191,13 @@ class Auto:
         kind = "chosen" if outbound else "accepted"
         log.info(f"neighbor {kind}", peer=base58_encode(peer.public_key), address=address)
         self._neighbors.select(peer.public_key, address, outbound, self._net.now())
+        self._tell(NeighborChange(kind, _status(peer)))
 
     def _on_dropped(self, event: events.NeighborDropped) -> None:
         """Hang up, unless it is a known peer by now."""
         public_key = event.peer.public_key
         log.info("neighbor dropped", peer=base58_encode(public_key), why=event.why)
+        self._tell(NeighborChange("dropped", _status(event.peer), event.why))
         if event.why == NO_LINK:
             address = format_address(event.peer.ip, event.peer.gossip_port)
             self._neighbors.note_failure(FailedLink(public_key, address, False, NO_LINK))
@@ -296,7 +301,11 @@ class Auto:
 
 
 def _statuses(peers: Iterable[Peer]) -> tuple[NeighborStatus, ...]:
-    return tuple(NeighborStatus(peer.public_key, peer.node_id, _services(peer)) for peer in peers)
+    return tuple(map(_status, peers))
+
+
+def _status(peer: Peer) -> NeighborStatus:
+    return NeighborStatus(peer.public_key, peer.node_id, _services(peer))
 
 
 def _services(peer: Peer) -> dict[str, str]:

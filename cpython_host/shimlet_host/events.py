@@ -23,7 +23,9 @@ class TooManyListeners(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One piece of news: `record` is a StoredMessage ("message") or a PeerStatus ("peer")."""
+    """One piece of news: `record` is a StoredMessage ("message"), a PeerStatus ("peer") or a
+    NeighborChange ("neighbor").
+    """
 
     kind: str
     record: object

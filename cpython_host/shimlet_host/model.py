@@ -122,6 +122,15 @@ class NeighborStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class NeighborChange:
+    """What autopeering did with a peer: "chosen", "accepted" or "dropped", and why it was."""
+
+    change: str
+    peer: NeighborStatus
+    why: str = ""  # of a dropped one, see autopeering/events.py
+
+
+@dataclass(frozen=True, slots=True)
 class NeighborLists:
     """What autopeering has found: the verified peers if they were asked for, and the neighbors."""
 

@@ -1,7 +1,8 @@
 """What the core tells, told on: to the log, and to everybody who follows the node's events.
 
-In: the calls of shimlet.ports.Watcher. Out: log lines, "peer" and "message" events of the hub, and
-what totals.py counts. Called by the core's shell through Node.
+In: the calls of shimlet.ports.Watcher, and what autopeering did. Out: log lines; "peer",
+"neighbor" and "message" events of the hub; and what totals.py counts. Called by the core's shell
+through Node, and by auto.py.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from shimlet.reasons import ADDRESS_CHANGED, REMOVED, STOPPING
 from shimlet.sentences import sentence
 
 from shimlet_host.events import EventHub
-from shimlet_host.model import LOCAL, PeerStatus, StoredMessage
+from shimlet_host.model import LOCAL, NeighborChange, PeerStatus, StoredMessage
 from shimlet_host.totals import Totals
 
 # Dials that ended because the operator said so are no news to the operator.
@@ -87,6 +88,11 @@ class News(Watcher):
 
     def fault(self, error: Exception) -> None:
         log.error("a fault of our own closed one connection", exc_info=error)
+
+    def neighbor_changed(self, change: NeighborChange) -> None:
+        """Tell followers what autopeering did."""
+        if len(self.hub):
+            self.hub.publish("neighbor", change)
 
     def peer_changed(self, public_key: bytes) -> None:
         """Tell followers how this peer stands now."""

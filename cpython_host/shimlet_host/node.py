@@ -112,7 +112,8 @@ class Node:
         if self.config.sntp.bind_address is not None:
             self.time_server = TimeServer(*self.config.sntp.bind_address)
         if self.config.auto_peering.enabled:
-            self.auto = Auto(self.config, self.identity, self._neighbors, self.net)
+            tell = self.news.neighbor_changed
+            self.auto = Auto(self.config, self.identity, self._neighbors, self.net, tell)
 
     def _own_addresses(self) -> list[str]:
         """The "ip:port" texts that a request may be meant for, beside the socket's own."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from host.auto_nodes import (
+    PATIENCE_S,
     AutoProcess,
     Running,
     auto_keys,
@@ -24,12 +25,13 @@ from host.processes import NodeProcess
 from host.processes import eventually as process_eventually
 from host.processes import running as running_processes
 from shimlet.identity import base58_encode, format_address
+from shimlet.reasons import REMOVED
 from shimlet_host import auto, auto_settings
 from shimlet_host.autopeering import selection
 from shimlet_host.autopeering.events import NeighborChosen, NeighborDropped
 from shimlet_host.autopeering.messages import Service
 from shimlet_host.autopeering.peers import Peer
-from shimlet_host.model import PeerMark, ServeError, StoreError
+from shimlet_host.model import NeighborChange, PeerMark, ServeError, StoreError
 from shimlet_host.net import HostNet
 from shimlet_host.node import Node
 
@@ -121,6 +123,26 @@ def test_a_silent_entry_node_is_looked_for_under_the_new_address_of_its_name(
         said = capsys.readouterr().out
         assert said.count("an entry node does not answer") == 1
         assert said.count("an entry node answers") == 1
+
+    play(test, tmp_path)
+
+
+def test_followers_hear_who_is_chosen_accepted_and_dropped(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        first = await running.start()
+        async with first.subscribe() as news:
+            second = await running.start(first)
+            await eventually(lambda: linked(first, second), "they did not find each other")
+            first.streams.links[key_of(second)].close(REMOVED)
+            told: list[NeighborChange] = []
+            while not told or told[-1].change != "dropped":
+                event = await asyncio.wait_for(anext(news), PATIENCE_S)
+                if isinstance(event.record, NeighborChange):
+                    assert event.kind == "neighbor"
+                    told.append(event.record)
+        assert told[0].change in ("chosen", "accepted")
+        assert {change.peer.public_key for change in told} == {key_of(second)}
+        assert told[-1].why == "link-lost"
 
     play(test, tmp_path)
 

@@ -21,6 +21,7 @@ from shimlet_host.model import (
     FailedLink,
     LinkTotals,
     MessageError,
+    NeighborChange,
     NeighborhoodStatus,
     NeighborLists,
     NeighborStatus,
@@ -600,6 +601,8 @@ def test_events_are_streamed_until_the_node_stops() -> None:
             await client.post("/messages", json={"payload": "news"})
             node.known[KEY_A] = "a:1"
             node.hub.publish("peer", node.peers()[0])
+            found = node.neighbors(known=False).chosen[0]
+            node.hub.publish("neighbor", NeighborChange("dropped", found, "link-lost"))
             node.hub.close()
             rest = [line async for line in lines]
         events = [line for line in rest if line]
@@ -607,6 +610,10 @@ def test_events_are_streamed_until_the_node_stops() -> None:
         assert json.loads(events[1].removeprefix("data: "))["payload"] == "news"
         assert events[2] == "event: peer"
         assert json.loads(events[3].removeprefix("data: "))["publicKey"] == A
+        assert events[4] == "event: neighbor"
+        change = json.loads(events[5].removeprefix("data: "))
+        assert (change["change"], change["why"]) == ("dropped", "link-lost")
+        assert change["neighbor"]["publicKey"] == B
         assert len(node.hub) == 0
         assert_error(await client.get("/events"), 503, "stopping")
 

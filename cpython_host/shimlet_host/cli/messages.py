@@ -84,5 +84,8 @@ def _print_event(kind: str, record: dict[str, Any], as_json: bool) -> None:
     elif kind == "peer":
         name = record.get("alias") or str(record.get("publicKey"))[:8]
         print(f"{clock} {plain(name)} is {plain(record.get('state'))}", flush=True)
-    else:
+    elif kind == "neighbor":
+        name = plain(record["neighbor"].get("publicKey"))[:8]
+        print(f"{clock} {name} is {plain(record.get('change'))} by autopeering", flush=True)
+    elif kind == "dropped":
         print(f"{clock} {plain(record.get('dropped'))} events were lost: too slow", flush=True)

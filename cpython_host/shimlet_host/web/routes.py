@@ -117,7 +117,9 @@ def message_routes(node: NodeApi) -> APIRouter:
 
     @router.get("/events", response_class=StreamingResponse, responses=STREAM)
     async def events() -> EventStream:
-        """Server-sent events: `message` and `peer`, and `dropped` when the client is too slow."""
+        """Server-sent events: `message`; `peer` as it stands now; `neighbor` when autopeering
+        chose, accepted or dropped one; and `dropped` with a number when the client is too slow.
+        """
         return EventStream(node.subscribe())
 
     return router

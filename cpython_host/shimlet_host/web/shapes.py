@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
 from shimlet_host.model import (
+    NeighborChange,
     NeighborLists,
     NeighborStatus,
     PeerStatus,
@@ -101,6 +102,20 @@ class NeighborShape(BaseModel):
             services=[
                 ServiceShape(id=name, address=address) for name, address in peer.services.items()
             ],
+        )
+
+
+class NeighborChangeShape(BaseModel):
+    """`why`: of a dropped one."""
+
+    change: Literal["chosen", "accepted", "dropped"]
+    why: str
+    neighbor: NeighborShape
+
+    @classmethod
+    def of(cls, news: NeighborChange) -> NeighborChangeShape:
+        return cls.model_validate(
+            {"change": news.change, "why": news.why, "neighbor": NeighborShape.of(news.peer)}
         )
 
 

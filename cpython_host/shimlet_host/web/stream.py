@@ -1,4 +1,4 @@
-"""The event stream: messages and changes of peers as server-sent events.
+"""The event stream: messages, changes of peers and of neighbors as server-sent events.
 
 In: a Subscription of the node. Out: text for one client, with a comment when nothing happens, so
 that a dead connection is noticed. It ends when the node stops or the client goes.
@@ -13,8 +13,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from shimlet_host.events import Event, Subscription
-from shimlet_host.model import PeerStatus, StoredMessage
-from shimlet_host.web.shapes import MessageShape, PeerShape
+from shimlet_host.model import NeighborChange, PeerStatus, StoredMessage
+from shimlet_host.web.shapes import MessageShape, NeighborChangeShape, PeerShape
 
 HEARTBEAT_S = 15.0
 
@@ -65,6 +65,8 @@ def event_text(event: Event) -> str:
         data = MessageShape.of(record).model_dump_json()
     elif isinstance(record, PeerStatus):
         data = PeerShape.of(record).model_dump_json()
+    elif isinstance(record, NeighborChange):
+        data = NeighborChangeShape.of(record).model_dump_json()
     else:
         raise TypeError(f"no event has a record of {type(record).__name__}")
     return f"event: {event.kind}\ndata: {data}\n\n"
