@@ -46,7 +46,6 @@ class NeighborhoodShape(BaseModel):
     chosen: int
     accepted: int
     candidates: int
-    similar: int
     inRange: int
     refused: int
     silent: int
