@@ -83,10 +83,12 @@ build/qemu_%/firmware.elf: boards/qemu_%/board.json boards/qemu_%/manifest.py $(
 	@tests/rungs/install qemu_$*
 	@$(SHIMLET) board firmware qemu_$*
 
-test-packages: setup ## Build the sdist and the wheel, install them in empty environments, and try the command
+test-packages: setup ## Build and install the packages, the container's image and the service, and try each
 	.venv/bin/python tests/packaging/try_packages.py
 
 lint: setup ## ruff, formatting, mypy strict
+	.venv/bin/python tests/packaging/try_image.py
+	.venv/bin/python tests/packaging/try_service.py
 	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
 	.venv/bin/ruff format --check $(wildcard $(PYTHON_FILES))
 	.venv/bin/mypy

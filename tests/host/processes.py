@@ -29,6 +29,8 @@ class NodeProcess:
     def __init__(self, folder: Path, settings: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.config = folder / "config.json"
+        self.command = [sys.executable, "-m", "shimlet_host", "run", "--config", str(self.config)]
+        self.before: Callable[[], None] | None = None  # in the new process, before the command
         self.log: list[dict[str, Any]] = []
         self._news = threading.Condition()
         content = {
@@ -45,10 +47,11 @@ class NodeProcess:
         """Start and wait until both ports listen."""
         self.log.clear()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "shimlet_host", "run", "--config", str(self.config)],
+            self.command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=self.before,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
