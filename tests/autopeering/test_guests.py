@@ -6,6 +6,7 @@ import pytest
 from autopeering_world import PORT, World
 from shimlet_host.autopeering import Reason, encoding, peers
 from shimlet_host.autopeering import messages as m
+from shimlet_host.autopeering.envelope import open_envelope
 from shimlet_host.autopeering.events import PeerLost
 from shimlet_host.autopeering.parameters import MAX_CALLERS
 
@@ -40,6 +41,20 @@ def test_a_newcomer_finds_the_network_through_an_entry_node_whose_list_is_full()
     _world, hub, nodes = crowd(30, k=0)
     assert len(hub.core.peers.guests) == GUESTS
     assert all(len(node.core.peers.verified) > 6 for node in nodes)
+
+
+def test_a_newcomer_that_was_not_answered_asks_again_soon():
+    world, hub, _ = crowd(20, k=0)
+    newcomer = world.node("30.0.0.1", k=0)
+    newcomer.start()
+    newcomer.core.add_entry_node(hub.key, hub.ip, PORT)
+    world.drop = lambda packet: open_envelope(packet[0]).data[0] == m.DISCOVERY_REQUEST
+    world.settle(newcomer)
+    world.run(5.0)
+    assert newcomer.core.peers.verified.keys() == {hub.key}, "nobody answered"
+    world.drop = lambda packet: False
+    world.run(10.0)
+    assert len(newcomer.core.peers.verified) > 6
 
 
 def test_guests_push_nobody_off_the_list():

@@ -1,7 +1,10 @@
 """Whole networks: what holds after every step, and what they do about faults."""
 
+from dataclasses import replace
+
 import pytest
 import simulation_checks as checks
+from shimlet_host.autopeering import peers
 from shimlet_host.simulation.statistics import linked
 
 SEEDS = 200
@@ -55,6 +58,18 @@ def test_a_hundred_nodes_fill_their_neighborhoods(seed):
     assert sum(node.is_full for node in world.nodes) >= 95
     assert checks.is_one_component(world)
     assert all(len(others) <= 8 for others in linked(world))
+
+
+def test_a_network_larger_than_the_list_of_known_peers_is_one_component(monkeypatch):
+    """As 5,000 nodes are, which come within seconds; with small lists the test takes less."""
+    monkeypatch.setattr(peers, "MAX_GUESTS", 15)
+    world = checks.World(
+        checks.Settings(nodes=300, parameters=replace(checks.PARAMETERS, max_managed=60))
+    )
+    world.populate()
+    world.run(120)
+    assert checks.is_one_component(world)
+    assert sum(node.is_full for node in world.nodes) >= 225
 
 
 def test_a_run_with_signatures_goes_as_well():

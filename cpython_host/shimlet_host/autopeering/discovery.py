@@ -16,6 +16,7 @@ from shimlet_host.autopeering.requests import Request, Requests
 from shimlet_host.autopeering.verification import Verification
 
 _FIRST_QUERY_S = 0.5
+_NEXT_TRY_S = 10.0  # a node that comes with thousands of others must not wait queryInterval
 _QUERIES = 2  # peers asked for others each queryInterval: one alone might be an attacker
 
 
@@ -66,9 +67,17 @@ class Discovery:
             self._queries[known.key] = request
 
     def _silent(self, known: KnownPeer) -> None:
-        """A verified peer that does not answer is verified again, now."""
+        """A verified peer that does not answer is verified again, now; and asked again soon while
+        we know hardly anybody, since it may have had too much to do.
+        """
         self._queries.pop(known.key, None)
         self._verification.doubt(known)
+        if len(self._peers.verified) < MAX_PEERS_IN_RESPONSE:
+            self._local.after(_NEXT_TRY_S, lambda: self._ask_again(known))
+
+    def _ask_again(self, known: KnownPeer) -> None:
+        if self._peers.verified_at(*known.key) is known:
+            self._ask_for_peers(known)
 
     def on_discovery_request(
         self, request: messages.DiscoveryRequest, public_key: bytes, ip: str, req_hash: bytes

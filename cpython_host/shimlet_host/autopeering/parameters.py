@@ -24,7 +24,7 @@ NEIGHBORS_PER_SUBNET = 2  # of one public /24 or /48
 KNOWN_PER_SUBNET = 10
 IDENTITIES_PER_IP = 16
 MAX_CALLERS = 100  # peers beyond a full list that are pinged back: each for half a second
-MAX_GUESTS = 250  # verified peers beyond it: for the seconds in which they find others
+MAX_GUESTS = 1000  # verified peers beyond it: as long as they need to find others
 PACKETS_PER_S = 20.0  # the token bucket of one public IP
 BURST = 100.0
 

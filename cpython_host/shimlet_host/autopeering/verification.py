@@ -280,15 +280,20 @@ class Verification:
         replaced = self.peers.verify(known, peer)
         if replaced is not None and replaced.peer is not None:
             self._moved(replaced, replaced.peer)
-        oldest = self.peers.host(known, self.is_neighbor) if called else None
-        if oldest is not None and oldest.peer is not None:
-            self._forget(oldest)
-            self._lost(oldest.peer)
         self._enqueue(known, self._local.now + self._local.parameters.verification_lifetime_s)
         self._local.events.append(PeerVerified(peer))
         self.peer_verified(peer)
         if is_new:
             self.peer_met(known)
+        if called:
+            self._host(known)
+
+    def _host(self, known: KnownPeer) -> None:
+        """A caller is a guest while the list is full; the oldest guest may have to go for it."""
+        oldest = self.peers.host(known, self.is_neighbor)
+        if oldest is not None and oldest.peer is not None:
+            self._forget(oldest)
+            self._lost(oldest.peer)
 
     def _moved(self, known: KnownPeer, peer: Peer) -> None:
         """The same identity was verified elsewhere: where it was before, it is no more."""
