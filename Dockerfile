@@ -6,7 +6,7 @@ WORKDIR /build
 COPY pyproject.toml MANIFEST.in README.md CHANGELOG.md LICENSE ./
 COPY common common
 COPY cpython_host cpython_host
-RUN python -m venv /opt/shimlet && /opt/shimlet/bin/pip install --no-cache-dir .
+RUN python -m venv /opt/shimlet && /opt/shimlet/bin/pip install --no-cache-dir '.[dashboard]'
 
 FROM python:3.12-slim
 COPY --from=build /opt/shimlet /opt/shimlet
