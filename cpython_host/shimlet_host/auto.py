@@ -198,13 +198,20 @@ class Auto:
         public_key = event.peer.public_key
         log.info("neighbor dropped", peer=base58_encode(public_key), why=event.why)
         self._tell(NeighborChange("dropped", _status(event.peer), event.why))
-        if event.why == NO_LINK:
-            address = format_address(event.peer.ip, event.peer.gossip_port)
-            self._neighbors.note_failure(FailedLink(public_key, address, False, NO_LINK))
+        self._note_whoever_did_not_dial(event)
         if self._neighbors.deselect(public_key):
             for table in (self._streams.links, self._streams.dials):
                 if public_key in table:
                     table[public_key].close(REMOVED)
+
+    def _note_whoever_did_not_dial(self, event: events.NeighborDropped) -> None:
+        """Whom we accepted, and who gave up or let the time pass, may not reach our port."""
+        peer = self._neighbors.selected.get(event.peer.public_key)
+        if peer is None or peer.outbound or peer.last_connected:
+            return
+        if event.why in ("no-link", "dropped-by-peer"):
+            link = FailedLink(peer.public_key, peer.address, outbound=False, reason=NO_LINK)
+            self._neighbors.note_failure(link)
 
     def _on_learnt(self, event: events.AddressLearnt) -> None:
         """Others reach us under this IP: a handshake for it is for us."""
@@ -287,13 +294,14 @@ class Auto:
 
     def _neighborhood(self) -> NeighborhoodStatus:
         selection = self.core.selection
-        candidates, in_range = selection.open_candidates()
+        candidates, similar, in_range = selection.open_candidates()
         answers = [said_no for key, said_no in selection.refusals.items() if key in in_range]
         return NeighborhoodStatus(
             places=self.core.local.parameters.k,
             chosen=len(selection.chosen),
             accepted=len(selection.accepted),
             candidates=len(candidates),
+            similar=len(similar),
             in_range=len(in_range),
             refused=answers.count(True),
             silent=answers.count(False),

@@ -90,6 +90,7 @@ class StoredMessage:
     data: bytes
     received: float
     source: str
+    alias: str = ""  # of the source, when it is told on
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +168,9 @@ class NeighborhoodStatus:
     places: int
     chosen: int
     accepted: int
-    candidates: int  # verified peers that take neighbors and are not peered by hand
-    in_range: int  # of these, those whom mana and theta let be neighbors
+    candidates: int  # verified peers that take neighbors, and are none of ours as yet
+    similar: int  # of these, those whom mana lets be neighbors
+    in_range: int  # of those, whom theta lets, too
     refused: int  # of these, those whose last answer was no
     silent: int  # or who did not answer
 

@@ -410,7 +410,9 @@ def test_doctor_says_why_and_what_to_do(a: NodeProcess, b: NodeProcess, stranger
     eventually(lambda: a.peer(b.public_key)["lastError"] is not None, "it was not dialled")
     done = at(a, "doctor", "attic")
     assert done.status == 1 and f"{b.public_key} (attic)" in done.out
-    assert [each["publicKey"] for each in at(a, "doctor", "--json").data] == [b.public_key]
+    findings = at(a, "doctor", "--json").data
+    assert [each["publicKey"] for each in findings] == [b.public_key, a.public_key]
+    assert findings[1]["cause"] == "autopeering-off"
     at(a, "peers", "disable", "attic")
     finding = at(a, "doctor", b.public_key, "--json").data[0]
     assert finding["cause"] == "disabled"

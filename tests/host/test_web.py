@@ -131,7 +131,7 @@ class RecordingNode:
             external_address="192.0.2.9",
             seen_as={"192.0.2.9": 2},
             entry_nodes=(EntryNodeStatus(OWN_KEY, "a:1", "192.0.2.1:1", None, "no-answer"),),
-            neighborhood=NeighborhoodStatus(8, 2, 1, 7, 6, 3, 0),
+            neighborhood=NeighborhoodStatus(8, 2, 1, 7, 7, 6, 3, 0),
             failed_links=(FailedLink(OWN_KEY, "192.0.2.1:2", True, "connect-timeout"),),
         )
         info = replace(info, time_server=serving, auto_peering=auto)
@@ -477,6 +477,7 @@ def test_info_and_health_answer() -> None:
                     "chosen": 2,
                     "accepted": 1,
                     "candidates": 7,
+                    "similar": 7,
                     "inRange": 6,
                     "refused": 3,
                     "silent": 0,
@@ -512,6 +513,7 @@ def test_messages_are_published_and_listed_newest_first() -> None:
             "payloadBase64": in_base64,
             "received": 100.5,
             "source": "local",
+            "alias": "",
         }
         assert oldest["payload"] == "grüße"
         assert len((await client.get("/messages?limit=1")).json()) == 1

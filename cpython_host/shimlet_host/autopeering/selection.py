@@ -315,18 +315,23 @@ class Selection:
         self._make_room(self.accepted)
         key = peer.public_key
         self.accepted.add(Neighbor(peer, inbound_score, self._local.unix_time))
+        self.refusals.pop(key, None)
         self._links[key] = self._local.after(ACCEPT_LINK_S, lambda: self.drop(key, "no-link"))
         self._local.events.append(NeighborAccepted(peer))
         return True
 
     # HOW IT STANDS
 
-    def open_candidates(self) -> tuple[set[bytes], set[bytes]]:
-        """Verified peers with gossip that are not peered by hand: all, and those in range."""
-        every = {key for key, peer in self.candidates.peers.items() if peer.gossip_port}
+    def open_candidates(self) -> tuple[set[bytes], set[bytes], set[bytes]]:
+        """Verified peers that might become neighbors: all of them, those whom mana lets, and of
+        these those whom theta lets.
+        """
+        peers, mana = self.candidates.peers, self.candidates.mana
+        taken = self.chosen.neighbors.keys() | self.accepted.neighbors.keys()
+        every = {key for key in peers.keys() - taken if peers[key].gossip_port}
         every = {key for key in every if key not in self.manual}
-        near = {key for _, key in self.candidates.closest_first()}
-        return every, {key for key in every & near if self.candidates.mana.includes(key)}
+        similar = {key for key in every if mana.includes(key)}
+        return every, similar, similar & {key for _, key in self.candidates.closest_first()}
 
     # LINKS AND DROPS
 

@@ -88,6 +88,7 @@ def demo() -> None:
 # At the end: these modules join their commands to `app`, to `peers` and to `board`.
 from . import board_clock as board_clock  # noqa: E402
 from . import board_line as board_line  # noqa: E402
+from . import doctor as doctor  # noqa: E402
 from . import pair as pair  # noqa: E402
 from . import simulate as simulate  # noqa: E402
 from .board import board  # noqa: E402

@@ -46,6 +46,7 @@ class NeighborhoodShape(BaseModel):
     chosen: int
     accepted: int
     candidates: int
+    similar: int
     inRange: int
     refused: int
     silent: int

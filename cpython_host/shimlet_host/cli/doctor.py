@@ -1,0 +1,169 @@
+"""`shimlet doctor`: what keeps peers away, by hand and by autopeering, and what mends it.
+
+In: a peer, or none for all. Out: causes with a command to paste each, with --json records; exit
+status 0 if all is well, 1 if not, or 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import (
+    Api,
+    AsJson,
+    ConfigFile,
+    Token,
+    fail,
+    in_sentences,
+    node_api,
+    show_json,
+    the_peer,
+)
+from .state import state
+
+if TYPE_CHECKING:
+    from shimlet_host.doctor.api import NodeApiClient
+    from shimlet_host.doctor.autopeering.findings import AutoFinding
+
+
+@state.command()
+def doctor(
+    peer: Annotated[
+        str,
+        typer.Argument(
+            metavar="[PEER]", help="A key, its beginning or an alias; else all and autopeering."
+        ),
+    ] = "",
+    board: Annotated[
+        str, typer.Option(metavar="PORT", help="The peer is a board at this serial device.")
+    ] = "",
+    config: ConfigFile = None,
+    api: Api = "",
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say why a peer is not connected, and which side must do what.
+
+    It asks entry nodes and neighbors over UDP, too. Exit status 0: all is well. Example: shimlet
+    doctor attic
+    """
+    from shimlet_host.doctor.autopeering.findings import FINE
+
+    with in_sentences():
+        node = node_api(api, token, config)
+        if board:
+            findings = [_with_board(node, board, peer)]
+        elif peer:
+            findings = _about_one(node, peer)
+        else:
+            findings = _about_all(node)
+    if as_json:
+        show_json(findings)
+    else:
+        _print_findings(findings)
+    if any(each["cause"] not in FINE for each in findings):
+        raise typer.Exit(1)
+
+
+def _about_all(node: NodeApiClient) -> list[dict[str, Any]]:
+    """All known peers, then autopeering with its entry nodes and failed neighbors."""
+    from shimlet_host.doctor.autopeering.findings import find_all
+
+    by_hand = [_about(node, each) for each in node.peers()]
+    return [*by_hand, *map(_of_autopeering, find_all(node))]
+
+
+def _about_one(node: NodeApiClient, peer: str) -> list[dict[str, Any]]:
+    """The peer that is meant: known, pending, met by autopeering, or any key."""
+    from shimlet_host.doctor.autopeering.findings import find_one
+
+    known = node.peers()
+    candidates = [*known, *node.pending(), *_met_by_autopeering(node)]
+    candidates = list({each["publicKey"]: each for each in reversed(candidates)}.values())
+    meant = {"publicKey": peer} if _is_key(peer) else the_peer(candidates, peer)
+    entry = next((each for each in known if each["publicKey"] == meant["publicKey"]), None)
+    found = find_one(node, meant["publicKey"])
+    met = [] if found is None else [_of_autopeering(found)]
+    if entry is not None:
+        return [_about(node, entry), *(each for each in met if each["about"] == "the entry node")]
+    return met or [_about(node, meant)]
+
+
+def _met_by_autopeering(node: NodeApiClient) -> list[dict[str, Any]]:
+    told = node.info().get("autoPeering") or {}
+    lists = node.neighbors()
+    met = [each for kind in ("chosen", "accepted", "known") for each in lists[kind]]
+    return [*told.get("entryNodes", ()), *told.get("failedLinks", ()), *met]
+
+
+def _is_key(text: str) -> bool:
+    from shimlet.identity import decode_key
+
+    try:
+        return bool(decode_key(text))
+    except ValueError:
+        return False
+
+
+def _of_autopeering(found: AutoFinding) -> dict[str, Any]:
+    about = {"publicKey": found.public_key, "alias": "", "about": found.about}
+    return {**about, **asdict(found.finding)}
+
+
+def _about(node: NodeApiClient, peer: dict[str, Any]) -> dict[str, Any]:
+    from shimlet_host.doctor.diagnose import diagnose
+    from shimlet_host.doctor.gather import gather
+
+    key = peer["publicKey"]
+    if peer.get("enabled") is False:
+        return _disabled(key, peer)
+    finding = diagnose(gather(node, key))
+    return {"publicKey": key, "alias": peer.get("alias", ""), **asdict(finding)}
+
+
+def _disabled(key: str, peer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "publicKey": key,
+        "alias": peer.get("alias", ""),
+        "cause": "disabled",
+        "sentence": "The operator of the full node disabled this peer.",
+        "remedy": f"shimlet peers enable {key}",
+        "candidates": (),
+    }
+
+
+def _with_board(node: NodeApiClient, port: str, peer: str) -> dict[str, Any]:
+    from shimlet_host.board.line import BoardLine
+    from shimlet_host.doctor.diagnose import diagnose, who_dials
+    from shimlet_host.doctor.gather import gather_with_board
+
+    known = node.peers()
+    with BoardLine(port) as line:
+        evidence = gather_with_board(node, line, port)
+    key = evidence.peer.public_key
+    entry = next((each for each in known if each["publicKey"] == key), {"publicKey": key})
+    others = [each for each in known if each is not entry]
+    if peer and the_peer([entry, *others], peer) is not entry:
+        fail(f"The board on {port} is {key}, and not {peer}.")
+    if entry.get("enabled") is False:
+        return _disabled(key, entry)
+    found = {"publicKey": key, "alias": entry.get("alias", ""), "who": who_dials(evidence)}
+    return {**found, **asdict(diagnose(evidence))}
+
+
+def _print_findings(findings: list[dict[str, Any]]) -> None:
+    from .board_tables import plain
+
+    if all(finding.get("about") == "autopeering" for finding in findings):
+        typer.echo("No peer is known: shimlet peers add KEY@HOST:PORT")
+    for finding in findings:
+        note = finding["alias"] or finding.get("about", "")
+        typer.echo(f"{plain(finding['publicKey'])}{f' ({plain(note)})' if note else ''}")
+        if finding.get("who"):
+            typer.echo(f"  {finding['who']}")
+        typer.echo(f"  {finding['cause']}: {plain(finding['sentence'])}")
+        if finding["remedy"]:
+            typer.echo(f"  What to do:\n    {plain(finding['remedy'])}")
