@@ -17,11 +17,11 @@ from starlette.types import ASGIApp
 
 from shimlet_host.config import Address
 from shimlet_host.model import ServeError
+from shimlet_host.web.connections import ClientConnection
 
 GRACE_S = 2  # for requests that are being answered; then they are cut
 STOP_S = 3.0
 KEEP_ALIVE_S = 10
-MAX_CONNECTIONS = 128  # 32 event streams and plenty of room
 BACKLOG = 64
 MAX_SOCKET_MESSAGE = 64 * 1024  # bytes; a page of the dashboard sends clicks and short texts
 
@@ -41,6 +41,7 @@ class WebServer:
         self.address = Address(host, port)  # with the real port after `listen`
         config = uvicorn.Config(
             app,
+            http=ClientConnection,
             log_config=None,  # logs.py has set it up
             access_log=False,
             lifespan="off",
@@ -48,7 +49,6 @@ class WebServer:
             ws_max_size=MAX_SOCKET_MESSAGE,
             ws_per_message_deflate=False,  # it would hold up packets, and take memory for a page
             server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
         )
