@@ -157,6 +157,11 @@ SHOWN = (
 ELSEWHERE = (
     RunBy("pip install .", "packaging/try_packages.py", "install"),
     RunBy("pip install '.[board]'", "packaging/try_packages.py", "install"),
+    RunBy("sudo python3 -m venv", "packaging/try_service.py", "commands"),
+    RunBy("sudo /opt/shimlet/bin/pip", "packaging/try_service.py", "commands"),
+    RunBy("sudo useradd", "packaging/try_service.py", "commands"),
+    RunBy("sudo install", "packaging/try_service.py", "commands"),
+    RunBy("sudo -u shimlet /opt/shimlet/bin/shimlet", "packaging/try_service.py", "commands"),
     RunBy(
         "make run",
         "host/test_end_to_end.py",
@@ -250,6 +255,11 @@ ELSEWHERE = (
 
 # What no test runs, and why.
 NOT_HERE = {
+    "sudo systemctl": "it needs a running systemd; try_service.py starts what the unit starts",
+    "journalctl -u shimlet": "it needs a running systemd",
+    "docker build": "it needs a container engine; packaging/try_image.py makes the image's steps",
+    "docker run": "it needs a container engine; packaging/try_image.py runs what the image runs",
+    "docker exec": "it needs a container engine; packaging/try_image.py calls the same inside",
     "make setup": "it made the environment in which this runs; a step of .ci/run",
     "make build/rung3/qemu_mps2/firmware.elf": "a step of make test-baremetal, as in .ci/run",
     "make bench": "half an hour of measuring; .ci/run runs the parts that have limits",

@@ -160,12 +160,13 @@ def check_shape(shown: Any, real: Any, where: str) -> None:
 
 
 def test_every_config_that_a_document_shows_is_taken(tmp_path: Path) -> None:
-    checked = 0
-    for page in documents():
-        for block in page.blocks:
-            if block.language == "json" and is_config(block):
-                (tmp_path / "config.json").write_text(block.text)
-                done = process(tmp_path, "config", "check")
-                assert done.status == 0 and "warning" not in done.err.lower(), (page.name, done)
-                checked += 1
-    assert checked >= 2
+    answers = [shown for _, shown in shown_answers()]
+    blocks = [b for page in documents() for b in page.blocks if b.language == "json"]
+    configs = [b.text for b in blocks if json.loads(b.text) not in answers]
+    assert len(configs) >= 2
+    for text in configs:
+        if "publicKey" in json.loads(text):  # one entry of the list
+            text = json.dumps({"manualPeering.knownPeers": [json.loads(text)]})
+        (tmp_path / "config.json").write_text(text)
+        done = process(tmp_path, "config", "check")
+        assert done.status == 0 and "warning" not in done.err.lower(), (text, done)
