@@ -67,12 +67,17 @@ def target_of(command: str) -> str | None:
 def run_here() -> set[str]:
     """What the tests of this folder run, and test_operate.py."""
     modules = (test_board_journey, test_shell_examples, test_web_examples)
-    return operated().union(*(module.runs() for module in modules))
+    return set(map(with_names, operated().union(*(module.runs() for module in modules))))
+
+
+def with_names(command: str) -> str:
+    """KEY for a key, as the documents write it where any will do."""
+    return re.sub(r"\b[1-9A-HJ-NP-Za-km-z]{43,44}\b", "KEY", command)
 
 
 def is_run(command: str) -> bool:
     """Whether some test runs this."""
-    if command in run_here() or listed(command, RUN_ELSEWHERE):
+    if with_names(command) in run_here() or listed(command, RUN_ELSEWHERE):
         return True
     target = target_of(command)
     if target in ci_targets() and "FILES=" not in command:
