@@ -21,6 +21,8 @@ from shimlet_host.auto_settings import parameters_of
 from shimlet_host.config import load_config
 from shimlet_host.config.schema import REMEDIES, Config
 from shimlet_host.config.shown import shown
+from shimlet_host.doctor import table as doctor
+from shimlet_host.doctor.autopeering import table as auto_doctor
 from test_layout import CORE
 
 README = document("common/README.md")
@@ -125,6 +127,25 @@ def test_the_maps_have_every_module_of_the_core_and_of_autopeering() -> None:
     there = (ROOT / "cpython_host/shimlet_host/autopeering").glob("*.py")
     listed = names_of(table(README.text, "file of `autopeering/`", "what it knows"))
     assert listed == {path.name for path in there} - {"__init__.py"}
+
+
+def test_the_map_of_the_full_node_has_every_module_of_it() -> None:
+    listed = names_of(table(HOST.section("Where is what"), "module", "job"))
+    folder = ROOT / "cpython_host/shimlet_host"
+    modules = {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}
+    packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert modules | packages == {name for name in listed if name.count("/") < 2}
+    assert all((folder / name).exists() for name in listed)
+
+
+def test_the_doctors_tables_have_its_causes() -> None:
+    head = ["cause", "shown by", "what mends it"]
+    by_hand, of_autopeering = (rows[1:] for rows in tables(HOST.text) if rows[0] == head)
+    wanted = list(dict.fromkeys(row.cause for row in doctor.TABLE))
+    assert [name for cell, *_ in by_hand for name in names_in(cell)] == wanted
+    assert names_of(of_autopeering) == {
+        row.cause for row in (*auto_doctor.PEERS, *auto_doctor.NODE)
+    }
 
 
 def names_of(rows: list[list[str]]) -> set[str]:
