@@ -67,8 +67,13 @@ class Browser:
         self.until(lambda: self.run("return window.did_handshake === true"), f"no page at {url}")
 
     def click(self, selector: str, within: str = "") -> None:
-        """The first that is there."""
-        self.await_one(selector, within).click()
+        """The first that is there, once nothing lies over it."""
+
+        def clicked() -> bool:
+            self.await_one(selector, within).click()
+            return True
+
+        self.until(clicked, f"{selector} cannot be clicked")
 
     def type(self, selector: str, text: str) -> None:
         """Into a field, in place of what it holds."""
@@ -148,6 +153,13 @@ class Browser:
                 self._calls.append(message["params"]["url"])
         return self._calls
 
+    def forget(self) -> None:
+        """Begin both of these lists anew, on an empty page."""
+        self.driver.get("about:blank")
+        self.driver.get_log("performance")
+        self.driver.get_log("browser")
+        self._calls.clear()
+
     def complaints(self) -> list[str]:
         """What the browser's console says in red."""
         found = self.driver.get_log("browser")
@@ -170,8 +182,9 @@ def _clip(browser: Browser, whole: bool) -> dict[str, Any]:
 
 def is_of(url: str, node: str) -> bool:
     """Whether a call stays in the browser, or goes to the node at this URL."""
-    parts = urlsplit(url)
-    return parts.scheme in ("data", "blob", "about") or parts.netloc == urlsplit(node).netloc
+    parts, ours = urlsplit(url), urlsplit(node)
+    there = (parts.hostname, parts.port)
+    return parts.scheme in ("data", "blob", "about") or there == (ours.hostname, ours.port)
 
 
 @contextmanager
@@ -190,8 +203,8 @@ def browser(profile: Path) -> Iterator[Browser]:
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver_program))
     try:
         driver.set_page_load_timeout(PATIENCE_S)
-        driver.get("about:blank")
-        driver.get_log("performance")  # of its own first page
-        yield Browser(driver)
+        window = Browser(driver)
+        window.forget()  # its own first page
+        yield window
     finally:
         driver.quit()

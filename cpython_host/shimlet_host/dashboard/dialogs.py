@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nicegui import ui
+from nicegui.element import Element
 
 
 class Question:
@@ -16,8 +17,7 @@ class Question:
 
     def __init__(self, name: str, label: str, verb: str) -> None:
         self._then: Callable[[str], None] = _nothing
-        with ui.dialog() as self._dialog, ui.element("form").classes("dialog") as form:
-            form.on("submit.prevent", self._answer)
+        with ui.dialog() as self._dialog, _form(self._answer):
             ui.label(name).classes("name")
             self._text = ui.label().classes("hint")
             self._input = ui.input(label).props("dense outlined autofocus autocomplete=off")
@@ -41,8 +41,7 @@ class Confirm:
 
     def __init__(self, name: str, verb: str) -> None:
         self._then: Callable[[], None] = _nothing
-        with ui.dialog() as self._dialog, ui.element("form").classes("dialog") as form:
-            form.on("submit.prevent", self._answer)
+        with ui.dialog() as self._dialog, _form(self._answer):
             ui.label(name).classes("name")
             self._text = ui.label()
             _buttons(self._dialog.close, verb)
@@ -57,6 +56,12 @@ class Confirm:
         self._dialog.close()
         then, self._then = self._then, _nothing
         then()
+
+
+def _form(answer: Callable[[], None]) -> Element:
+    """What the dialog holds; Quasar gives clicks to a div alone."""
+    with ui.element("div").classes("dialog"):
+        return ui.element("form").on("submit.prevent", answer)
 
 
 def _buttons(close: Callable[[], object], verb: str) -> None:

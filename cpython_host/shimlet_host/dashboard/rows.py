@@ -20,6 +20,7 @@ from shimlet_host.model import LOCAL, NeighborStatus, PeerStatus, PendingStatus
 LONGEST_NAME = 64  # characters: an alias at its longest
 LONGEST_ADDRESS = 120
 LONGEST_NOTE = 300
+STEP_S = 5  # of the seconds that are told
 
 Row = dict[str, Any]
 
@@ -162,8 +163,10 @@ def _message(message: SeenMessage, names: Mapping[str, str], now: float) -> Row:
 
 def when(then: float, now: float) -> str:
     """How long ago, in steps so large that a list seldom changes."""
-    age = max(0.0, now - then)
-    if age < 5:
+    age = round(max(0.0, now - then))
+    if age < STEP_S:
         return "now"
-    step = 5 if age < 60 else 60 if age < 3600 else 3600
-    return duration(age // step * step) + " ago"
+    for unit_s, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if age >= unit_s:
+            return f"{age // unit_s} {unit} ago"
+    return f"{age // STEP_S * STEP_S} s ago"

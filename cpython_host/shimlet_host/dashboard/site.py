@@ -12,7 +12,7 @@ import logging
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
-from nicegui import Client, app, run, ui
+from nicegui import Client, app, core, run, ui
 from nicegui.version import __version__ as nicegui_version
 from starlette.types import Receive, Scope, Send
 
@@ -73,6 +73,7 @@ class Site:
         """End it; pages that are open lose their connection."""
         if self._life is not None:
             await self._life.__aexit__(None, None, None)
+            await core.sio.shutdown()
             self._life = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
