@@ -1,8 +1,9 @@
 """Logging of the whole node: structlog, for people on a console or as one JSON object a line.
 
 In: `logger.level` and `logger.encoding` of the config. Out: lines on stderr, also for what
-libraries log by `logging`. Secrets never get there: a value under a secret name, and a seed
-anywhere in a text, is replaced.
+libraries log by `logging`, for Python's warnings, and for exceptions that nobody caught, in the
+main thread, in others and where they cannot be raised. Secrets never get there: a value under a
+secret name, and a seed anywhere in a text, is replaced.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
+from shimlet.identity import base58_encode
 
 HIDDEN = "(hidden)"
 _SECRET_NAMES = frozenset(
@@ -40,6 +43,13 @@ def configure_logging(level: str, encoding: str, stream: TextIO | None = None) -
         cache_logger_on_first_use=False,  # loggers made at import time follow this call
     )
     _route_logging(level, _formatter(encoding, stream, shared), stream)
+    _route_the_rest()
+
+
+def peer_fields(public_key: bytes, alias: str) -> dict[str, str]:
+    """How every line names a peer: by its key, and by its alias if it has one."""
+    key = base58_encode(public_key)
+    return {"peer": key, "alias": alias} if alias else {"peer": key}
 
 
 def hide_secrets(logger: object, method: str, record: Record) -> Record:
@@ -90,3 +100,24 @@ def _route_logging(level: str, formatter: logging.Formatter, stream: TextIO) -> 
     root.setLevel(level.upper())
     for library in ("uvicorn", "uvicorn.error", "asyncio"):
         logging.getLogger(library).setLevel(max(root.level, logging.WARNING))
+
+
+def _route_the_rest() -> None:
+    """What Python itself would write to stderr."""
+    log = structlog.get_logger()
+
+    def uncaught(kind: type[BaseException], error: BaseException, trace: object) -> None:
+        if issubclass(kind, Exception):
+            log.critical("a fault of our own ended the node", exc_info=error)
+        else:  # KeyboardInterrupt is a way to end
+            sys.__excepthook__(kind, error, error.__traceback__)
+
+    def in_thread(facts: threading.ExceptHookArgs) -> None:
+        if facts.exc_value is not None:
+            log.error("a fault of our own ended a thread", exc_info=facts.exc_value)
+
+    def unraisable(facts: sys.UnraisableHookArgs) -> None:
+        log.error("a fault that nobody could be told", exc_info=facts.exc_value)
+
+    logging.captureWarnings(True)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = uncaught, in_thread, unraisable

@@ -17,6 +17,7 @@ from shimlet.reasons import ADDRESS_CHANGED, REMOVED, STOPPING
 from shimlet.sentences import sentence
 
 from shimlet_host.events import EventHub
+from shimlet_host.logs import peer_fields
 from shimlet_host.model import LOCAL, NeighborChange, PeerStatus, StoredMessage
 from shimlet_host.totals import Totals
 
@@ -41,13 +42,13 @@ class News(Watcher):
 
     def link_up(self, public_key: bytes, outbound: bool, source: str) -> None:
         dialled = "we" if outbound else "they"
-        log.info("link up", peer=base58_encode(public_key), dialled=dialled, ip=source)
+        log.info("link up", **self._named(public_key), dialled=dialled, ip=source)
         self._totals.link_up(public_key)
         self.forget(public_key)
         self.peer_changed(public_key)
 
     def link_down(self, public_key: bytes, reason: int) -> None:
-        log.info("link down", peer=base58_encode(public_key), why=sentence(reason))
+        log.info("link down", **self._named(public_key), why=sentence(reason))
         self._totals.link_down(public_key)
         self.peer_changed(public_key)
 
@@ -59,8 +60,8 @@ class News(Watcher):
         write = log.debug if self._failing.get(public_key) == reason else log.info
         if self._status(public_key) is not None:  # else it was found, and there are many of those
             self._failing[public_key] = reason
-        peer = base58_encode(public_key)
-        write("dial failed", peer=peer, address=address, why=sentence(reason))
+        who = self._named(public_key)
+        write("dial failed", **who, address=address, why=sentence(reason))
         self.peer_changed(public_key)
 
     def forget(self, public_key: bytes) -> None:
@@ -72,7 +73,8 @@ class News(Watcher):
         if self._status(claimed_key) is not None:
             self.refusals[claimed_key] = reason
         claims = base58_encode(claimed_key) if claimed_key else None
-        log.debug("caller refused", ip=source, claims=claims, why=sentence(reason))
+        alias = self._alias(claimed_key)
+        log.debug("caller refused", ip=source, claims=claims, alias=alias, why=sentence(reason))
 
     def pending(self, public_key: bytes, source: str) -> None:
         peer = base58_encode(public_key)
@@ -83,7 +85,8 @@ class News(Watcher):
         self._totals.message(own=not public_key)
         if len(self.hub):
             source = base58_encode(public_key) if public_key else LOCAL
-            record = StoredMessage(message_id, data, time.time(), source)
+            alias = self._alias(public_key)
+            record = StoredMessage(message_id, data, time.time(), source, alias)
             self.hub.publish("message", record, len(data))
 
     def fault(self, error: Exception) -> None:
@@ -93,6 +96,13 @@ class News(Watcher):
         """Tell followers what autopeering did."""
         if len(self.hub):
             self.hub.publish("neighbor", change)
+
+    def _alias(self, public_key: bytes) -> str:
+        status = self._status(public_key)
+        return status.alias if status else ""
+
+    def _named(self, public_key: bytes) -> dict[str, str]:
+        return peer_fields(public_key, self._alias(public_key))
 
     def peer_changed(self, public_key: bytes) -> None:
         """Tell followers how this peer stands now."""

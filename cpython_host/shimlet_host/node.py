@@ -12,12 +12,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from shimlet import __version__, gossip
 from shimlet.gossip import MAX_MESSAGE, Gossip
 from shimlet.handshake import Rules
-from shimlet.identity import base58_encode, format_address
+from shimlet.identity import base58_decode, base58_encode, format_address
 from shimlet.sentences import name
 from shimlet.streams import Limits, Streams
 
@@ -226,7 +227,12 @@ class Node:
 
     def messages(self, limit: int) -> Sequence[StoredMessage]:
         """The newest messages, newest first. StoreError."""
-        return self.store.messages(limit)
+        return [self._with_alias(message) for message in self.store.messages(limit)]
+
+    def _with_alias(self, message: StoredMessage) -> StoredMessage:
+        if message.source == LOCAL:
+            return message
+        return replace(message, alias=self.roster.alias(base58_decode(message.source)))
 
     def info(self) -> NodeInfo:
         """Who this node is."""

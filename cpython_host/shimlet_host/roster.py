@@ -22,12 +22,13 @@ from shimlet.ticks import since
 
 from shimlet_host.config.peers import PeerEntry
 from shimlet_host.configured import FROM_CONFIG, PeerChanges, changes
+from shimlet_host.logs import peer_fields
 from shimlet_host.model import PeerError, PeerMark, PeerStatus, PendingStatus
 from shimlet_host.net import HostStream
 from shimlet_host.store import Store
 
 DISABLED = "disabled"  # a state beside those of the core
-_STAYS_AWAY = "a removed peer is still in the config; it stays away until its entry changes"
+STAYS_AWAY = "a removed peer is still in the config; it stays away until its entry changes"
 
 log = structlog.get_logger()
 
@@ -60,7 +61,7 @@ class Roster:
                 log.warning("a stored peer was left out", **who, why=sentence(reason))
         for entry in self._configured:
             if entry.public_key not in self:
-                log.info(_STAYS_AWAY, **self.named(entry.public_key))
+                log.info(STAYS_AWAY, **self.named(entry.public_key))
 
     def follow_config(self, entries: Sequence[PeerEntry]) -> PeerChanges:
         """The config was read again: make what changed there, all or none. PeerError, StoreError.
@@ -136,7 +137,7 @@ class Roster:
         for public_key in public_keys:
             who = self.named(public_key)
             if self._forget(public_key) and public_key in configured:
-                log.info(_STAYS_AWAY, **who)
+                log.info(STAYS_AWAY, **who)
 
     def _forget(self, public_key: bytes) -> bool:
         """False: it was not listed."""
@@ -174,9 +175,12 @@ class Roster:
     # How they stand
 
     def named(self, public_key: bytes) -> dict[str, str]:
-        """The peer as a line of the log names it: its key, and its alias if it has one."""
-        alias = self._aliases.get(public_key)
-        return {"peer": base58_encode(public_key), **({"alias": alias} if alias else {})}
+        """The peer as a line of the log names it."""
+        return peer_fields(public_key, self.alias(public_key))
+
+    def alias(self, public_key: bytes) -> str:
+        """The operator's name for a peer, "" for none."""
+        return self._aliases.get(public_key, "")
 
     def peers(self) -> list[PeerStatus]:
         """All known peers as they stand now, the disabled ones last."""

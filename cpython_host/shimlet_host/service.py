@@ -21,6 +21,7 @@ from shimlet_host.config import Config
 from shimlet_host.dashboard import Dashboard, add_dashboard
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import load_identity
+from shimlet_host.logs import peer_fields
 from shimlet_host.node import Node
 from shimlet_host.notify import Notifier
 from shimlet_host.reload import Reloader
@@ -171,6 +172,5 @@ def _say_hello(node: Node, server: WebServer, dashboard: Dashboard | None) -> No
         log.info("autopeering listens", address=info.auto_peering.address)
     for peer in node.peers():
         dials = "we dial" if peer.outbound else "they dial"
-        log.info(
-            "known peer", peer=base58_encode(peer.public_key), address=peer.address, dials=dials
-        )
+        who = peer_fields(peer.public_key, peer.alias)
+        log.info("known peer", **who, address=peer.address, dials=dials)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +23,10 @@ SEED_TEXT = format_seed(SEED)
 def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -63,3 +69,68 @@ def test_the_level_decides_what_is_logged() -> None:
     assert "node started" not in logged("warning", "console")
     assert "library" in logged("error", "console")
     assert logged("critical", "console") == ""
+
+
+CRASHES = """
+import asyncio, logging, sys, threading, warnings
+from shimlet_host.logs import configure_logging
+
+SECRET = {seed!r}
+configure_logging("info", {encoding!r})
+warnings.warn("an old call with " + SECRET)
+logging.getLogger("uvicorn.error").error("uvicorn with %s", SECRET)
+logging.getLogger("somebody.else").warning("two\\nlines with %s", SECRET)
+
+def fail():
+    raise RuntimeError("fault with " + SECRET)
+
+class Leaves:
+    def __del__(self):
+        fail()
+
+async def loop():
+    asyncio.get_running_loop().call_soon(fail)
+    await asyncio.sleep(0.01)
+    task = asyncio.create_task(asyncio.to_thread(fail))
+    await asyncio.sleep(0.1)
+    del task
+
+asyncio.run(loop())
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+Leaves()
+fail()
+"""
+
+
+@pytest.mark.parametrize("encoding", ["console", "json"])
+def test_whatever_a_process_says_goes_the_same_way(encoding: str) -> None:
+    program = CRASHES.format(seed=SEED_TEXT, encoding=encoding)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert SEED_TEXT[7:] not in done.stderr and done.stderr.count(HIDDEN) >= 8, done.stderr
+    for words in (
+        "an old call",
+        "uvicorn with",
+        "lines with",
+        "a fault of our own ended the node",
+        "a fault of our own ended a thread",
+        "a fault that nobody could be told",
+        "Exception in callback fail",
+        "Task exception was never retrieved",
+    ):
+        assert words in done.stderr, words
+    if encoding == "json":
+        records = [json.loads(line) for line in done.stderr.splitlines()]
+        assert len(records) == 8
+        assert all({"event", "level", "timestamp"} <= record.keys() for record in records)
+
+
+def test_ctrl_c_is_no_fault() -> None:
+    program = (
+        "from shimlet_host.logs import configure_logging; configure_logging('info', 'json')\n"
+        "raise KeyboardInterrupt"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "fault" not in done.stderr and "KeyboardInterrupt" in done.stderr

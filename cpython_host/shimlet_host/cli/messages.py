@@ -79,7 +79,7 @@ def _print_event(kind: str, record: dict[str, Any], as_json: bool) -> None:
     if kind == "message":
         payload = record.get("payload")
         text = plain(payload) if payload is not None else f"base64 {record.get('payloadBase64')}"
-        who = str(record.get("source"))[:8]
+        who = plain(record.get("alias") or str(record.get("source"))[:8])
         print(f"{clock} {who:<8} {text}", flush=True)
     elif kind == "peer":
         name = record.get("alias") or str(record.get("publicKey"))[:8]

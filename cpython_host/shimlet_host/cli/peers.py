@@ -85,7 +85,7 @@ def remove(
         client = node_api(api, token, config)
         known = the_peer(client.peers(), peer)
         client.remove_peer(known["publicKey"])
-    show_json(known) if as_json else typer.echo(f"{known['publicKey']} is forgotten.")
+    show_json(known) if as_json else typer.echo(f"{_named(known)} is forgotten.")
 
 
 @peers.command()
@@ -204,7 +204,14 @@ def _tell(listed: list[dict[str, Any]], key: str, done: str, as_json: bool) -> N
         return
     from .board_tables import plain
 
-    name = f" ({plain(peer['alias'])})" if peer.get("alias") else ""
-    typer.echo(f"{key}{name} {done}: {plain(peer.get('state'))}.")
+    typer.echo(f"{_named({'publicKey': key, **peer})} {done}: {plain(peer.get('state'))}.")
     if peer.get("enabled") is False and done != "is disabled":
         typer.echo(f"It is disabled: shimlet peers enable {key}")
+
+
+def _named(peer: dict[str, Any]) -> str:
+    """Its key, and its alias if it has one."""
+    from .board_tables import plain
+
+    alias = f" ({plain(peer['alias'])})" if peer.get("alias") else ""
+    return f"{plain(peer['publicKey'])}{alias}"

@@ -44,6 +44,7 @@ _MESSAGE = {
     "payloadBase64": "aGVsbG8=",
     "received": 1700000000.25,
     "source": "local",
+    "alias": "",
 }
 _NEIGHBOR = {
     "id": "HfMMzMjSVGr",

@@ -134,13 +134,14 @@ class NeighborsShape(BaseModel):
 
 
 class MessageShape(BaseModel):
-    """`payload` is null when the bytes are not UTF-8 text."""
+    """`payload` is null when the bytes are not UTF-8 text; `alias` is that of the source."""
 
     id: str
     payload: str | None
     payloadBase64: str
     received: float
     source: str
+    alias: str
 
     @classmethod
     def of(cls, message: StoredMessage) -> MessageShape:
@@ -150,6 +151,7 @@ class MessageShape(BaseModel):
             payloadBase64=base64.b64encode(message.data).decode("ascii"),
             received=message.received,
             source=message.source,
+            alias=message.alias,
         )
 
 
