@@ -4,6 +4,8 @@
 PYTHON ?= python3
 MICROPYTHON ?= $(CURDIR)/.venv/bin/micropython
 export MICROPYTHON
+# How many tests `make test` runs at once: auto is twice as many as there are cores, as most of them wait, and 0 is one.
+WORKERS ?= auto
 
 # The architectures that boards have, and those of rungs 1 and 2.
 ARCHS = armv6m armv7m armv7emsp xtensawin rv32imc x64 x86 armv7emdp
@@ -41,8 +43,8 @@ setup: .venv/.ready ## Make .venv and install everything, MicroPython included
 run: setup ## Start a full node and a virtual board and watch them peer (RUN_SECONDS=n ends it)
 	@exec .venv/bin/python -m shimlet_host.foreground shimlet_host demo
 
-test: setup ## Core and light tests under CPython and MicroPython, host tests, the virtual board
-	.venv/bin/python -m pytest tests
+test: setup ## Core and light tests under CPython and MicroPython, host tests, the virtual board (WORKERS=0: in turn)
+	.venv/bin/python -m pytest tests -n $(WORKERS) --dist worksteal
 
 # The tests bring code of their own, compiled on the spot, so they get more heap than the node alone has on a board: 256 KB
 # where words have 32 bits, and twice that where they have 64. What the node needs is measured by `make bench`.
@@ -85,10 +87,10 @@ build/qemu_%/firmware.elf: boards/qemu_%/board.json boards/qemu_%/manifest.py $(
 
 test-packages: setup ## Build and install the packages, the container's image and the service, and try each
 	.venv/bin/python tests/packaging/try_packages.py
-
-lint: setup ## ruff, formatting, mypy strict
 	.venv/bin/python tests/packaging/try_image.py
 	.venv/bin/python tests/packaging/try_service.py
+
+lint: setup ## ruff, formatting, mypy strict
 	.venv/bin/ruff check --output-format concise $(wildcard $(PYTHON_FILES))
 	.venv/bin/ruff format --check $(wildcard $(PYTHON_FILES))
 	.venv/bin/mypy

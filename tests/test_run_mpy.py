@@ -18,6 +18,8 @@ TIME_LIMIT_S = 540
 # As `make test-micropython`: the tests' own code is compiled there and takes as much as the node.
 HEAP = "heapsize=512k"
 
+LONG = [f"tests/light/test_{name}.py" for name in ("random_signatures", "wifi", "power_loss")]
+
 
 def _micropython() -> str:
     named = os.environ.get("MICROPYTHON") or str(ROOT / ".venv/bin/micropython")
@@ -45,13 +47,21 @@ def run(*paths: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("folder", ["tests/core", "tests/light"])
+def parts() -> dict[str, list[str]]:
+    """What runs at once: the long files of tests/light each apart, so that workers share them."""
+    files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/light/test_*.py"))
+    others = [path for path in files if path not in LONG]
+    return {"tests/core": ["tests/core"], "tests/light": others, **{path: [path] for path in LONG}}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", parts())
 def test_core_and_light_tests_pass_under_micropython(
-    folder: str, show_in_summary: Callable[[str], None]
+    part: str, show_in_summary: Callable[[str], None]
 ) -> None:
-    done = run(folder)
+    done = run(*parts()[part])
     lines = done.stdout.strip().splitlines() or ["no output"]
-    show_in_summary(f"{folder} under MicroPython: {lines[-1]}")
+    show_in_summary(f"{part} under MicroPython: {lines[-1]}")
     assert done.returncode == 0, done.stdout
 
 
