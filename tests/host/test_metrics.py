@@ -5,6 +5,7 @@ real ones with and without autopeering; and the totals that never go back.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from host.auto_nodes import AutoProcess
 from host.processes import NodeProcess, eventually, running
 from host.test_access import WITH_PASSWORD, WORLD, basic
@@ -246,6 +248,43 @@ def test_counters_of_a_real_node_outlive_links_and_removal(tmp_path: Path) -> No
         assert told.value("shimlet_handshakes_total") >= 2
         eventually(lambda: scrape(b).value("shimlet_messages_new_total") == 1, "it did not arrive")
         assert sum(f.name == "shimlet_peer_up" for f in told.families) == 1
+
+
+class Guarded(NodeProcess):
+    """A node with webapi.basicAuth."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = {"enabled": True, "username": "operator", "password": "correct"}
+        super().__init__(folder, {f"webapi.basicAuth.{k}": v for k, v in settings.items()})
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        answer = httpx.request(method, self.url + path, auth=("operator", "correct"), timeout=30)
+        return answer.status_code, answer.json()
+
+
+def test_the_scrape_configs_of_the_readme_lead_to_metrics(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "cpython_host" / "README.md").read_text()
+    blocks = re.findall(r"```yaml\n(scrape_configs:.*?)```", readme, re.DOTALL)
+    guarded, plain = Guarded(tmp_path), NodeProcess(tmp_path / "plain")
+    (tmp_path / "password").write_text("correct\n")
+    with running(guarded, plain):
+        (first,), more = (yaml.safe_load(block)["scrape_configs"] for block in blocks)
+        assert first.keys() == {"job_name", "static_configs"}
+        assert httpx.get(f"{plain.url}/metrics", timeout=30).status_code == 200
+        assert httpx.get(f"{guarded.url}/metrics", timeout=30).status_code == 401
+        for job in more:
+            assert job["static_configs"][0]["targets"], "as Prometheus wants it"
+            answer = httpx.get(f"{guarded.url}/metrics", timeout=30, **secrets_of(job, tmp_path))
+            assert answer.status_code == 200, job
+
+
+def secrets_of(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What Prometheus would send for this job; files are read as it does."""
+    if "authorization" in job:
+        token = (folder / job["authorization"]["credentials_file"]).read_text().strip()
+        return {"headers": {"Authorization": f"Bearer {token}"}}
+    auth = job["basic_auth"]
+    return {"auth": (auth["username"], (folder / auth["password_file"]).read_text().strip())}
 
 
 def test_without_autopeering_metrics_and_health_are_right(tmp_path: Path) -> None:
