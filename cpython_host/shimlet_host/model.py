@@ -196,6 +196,17 @@ class AutoPeeringStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """Whether others reach a service of ours at an address. `result`: see reachability.py."""
+
+    service: str  # gossip or autopeering
+    protocol: str  # TCP or UDP
+    address: str
+    result: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeInfo:
     """Who this node is."""
 
@@ -211,6 +222,7 @@ class NodeInfo:
     refusals: dict[bytes, str] = field(default_factory=dict)  # see News
     time_server: TimeServerStatus | None = None  # None: there is none
     auto_peering: AutoPeeringStatus | None = None  # None: it is off
+    reachability: tuple[Reach, ...] = ()  # () until it was tested
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from shimlet_host.model import (
 from shimlet_host.neighbors import Neighbors
 from shimlet_host.net import HostNet, Listener
 from shimlet_host.news import News
+from shimlet_host.reachability import Reachability
 from shimlet_host.roster import Roster
 from shimlet_host.sntp import TimeServer
 from shimlet_host.store import Store
@@ -85,6 +86,7 @@ class Node:
         self.listener: Listener | None = None
         self.time_server: TimeServer | None = None
         self.auto: Auto | None = None
+        self.reachability: Reachability | None = None
         self._started = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
         self._neighbors = Neighbors(identity.public_key, MAX_KNOWN_PEERS)
@@ -140,6 +142,9 @@ class Node:
             await self.time_server.start()
         if self.auto is not None:
             self.auto.start(self.streams, self.listener.port, self.roster)
+        self.reachability = Reachability(
+            self.config, self.identity, self.streams, self.net, self.listener.address, self.auto
+        )
         self._tasks = [
             asyncio.create_task(self.streams.run()),
             asyncio.create_task(self._flush_regularly()),
@@ -249,6 +254,7 @@ class Node:
             refusals={key: name(reason) for key, reason in self.news.refusals.items()},
             time_server=self.time_server.status() if self.time_server else None,
             auto_peering=self.auto.status() if self.auto else None,
+            reachability=self.reachability.results if self.reachability else (),
         )
 
     def totals(self) -> NodeTotals:

@@ -76,6 +76,8 @@ async def _serve(node: Node, access: Access, read: Callable[[], Config]) -> None
         _say_hello(node, server, dashboard)
         notifier.ready()
         tasks += map(_started, (reloader.follow(), _keep_told(notifier, node)))
+        if node.reachability is not None:
+            tasks.append(_started(node.reachability.follow()))
         _reload_at_hangup(reloader, notifier, stopping)
         await stopping.wait()
         log.info("stopping")

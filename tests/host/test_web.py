@@ -32,6 +32,7 @@ from shimlet_host.model import (
     PeerMark,
     PeerStatus,
     PendingStatus,
+    Reach,
     ServeError,
     StoredMessage,
     StoreError,
@@ -134,7 +135,8 @@ class RecordingNode:
             neighborhood=NeighborhoodStatus(8, 2, 1, 7, 7, 6, 3, 0),
             failed_links=(FailedLink(OWN_KEY, "192.0.2.1:2", True, "connect-timeout"),),
         )
-        info = replace(info, time_server=serving, auto_peering=auto)
+        reach = Reach("gossip", "TCP", "192.0.2.9:1", "refused", "No.")
+        info = replace(info, time_server=serving, auto_peering=auto, reachability=(reach,))
         where = {"interfaces": ("192.0.2.7/24",), "addresses": ("192.0.2.8:14666",)}
         return replace(info, unix_time=99, refusals={OWN_KEY: "expired"}, **where)
 
@@ -491,6 +493,15 @@ def test_info_and_health_answer() -> None:
                     }
                 ],
             },
+            "reachability": [
+                {
+                    "service": "gossip",
+                    "protocol": "TCP",
+                    "address": "192.0.2.9:1",
+                    "result": "refused",
+                    "sentence": "No.",
+                }
+            ],
         }
         assert (await client.get("/healthz")).json() == {"status": "ok"}
 

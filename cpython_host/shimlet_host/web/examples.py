@@ -85,6 +85,15 @@ ANSWERS: dict[str, Any] = {
         "refusals": {KEY: "expired"},
         "timeServer": None,
         "autoPeering": None,
+        "reachability": [
+            {
+                "service": "gossip",
+                "protocol": "TCP",
+                "address": "203.0.113.7:14666",
+                "result": "reached",
+                "sentence": "A call to TCP 203.0.113.7:14666 arrives here.",
+            }
+        ],
     },
     "showMetrics": (
         "# HELP shimlet_peer_up 1 while there is a link.\n"

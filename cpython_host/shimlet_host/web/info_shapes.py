@@ -30,6 +30,18 @@ class TimeServerShape(BaseModel):
 
 
 class EntryNodeShape(BaseModel):
+class ReachShape(BaseModel):
+    """Whether others reach us; `result` is reached, refused, no-answer, somebody-else,
+    loopback-only, private-only or not-known.
+    """
+
+    service: str
+    protocol: str
+    address: str
+    result: str
+    sentence: str
+
+
     """`resolved` is what the name means now; `lastError` is no-address or no-answer."""
 
     publicKey: str
@@ -145,6 +157,7 @@ class InfoShape(BaseModel):
     timeServer: TimeServerShape | None
     autoPeering: AutoPeeringShape | None
 
+    reachability: list[ReachShape]
     @classmethod
     def of(cls, info: NodeInfo) -> InfoShape:
         return cls(
@@ -162,3 +175,4 @@ class InfoShape(BaseModel):
             timeServer=TimeServerShape(**asdict(info.time_server)) if info.time_server else None,
             autoPeering=(AutoPeeringShape.of(info.auto_peering) if info.auto_peering else None),
         )
+            reachability=[ReachShape(**asdict(reach)) for reach in info.reachability],
