@@ -19,9 +19,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from shimlet.identity import base58_encode
-from shimlet.manual import STATES
 
+from shimlet_host.key_text import key_text
 from shimlet_host.model import (
     AutoPeeringStatus,
     LinkTotals,
@@ -32,7 +31,6 @@ from shimlet_host.model import (
     PeerStatus,
     TimeServerStatus,
 )
-from shimlet_host.roster import DISABLED
 
 PEER_LABELS = ("public_key", "alias")
 
@@ -87,7 +85,7 @@ class _NodeCollector(Collector):
 
 def _of_node(info: NodeInfo, *, ready: bool, pending: int) -> Iterator[Metric]:
     yield InfoMetricFamily("shimlet_build", "The version.", {"version": info.version})
-    identity = {"public_key": base58_encode(info.public_key), "profile": info.profile}
+    identity = {"public_key": key_text(info.public_key), "profile": info.profile}
     yield InfoMetricFamily("shimlet_node", "Which node this is.", identity)
     yield _gauge("uptime_seconds", "Since the node started.", info.uptime_s)
     yield _gauge("ready", "1 while the node can do its work, as /readyz says.", ready)
@@ -143,14 +141,13 @@ def _of_autopeering(status: AutoPeeringStatus | None, lists: NeighborLists) -> I
 def _of_standing(peers: Sequence[PeerStatus]) -> Iterable[Metric]:
     """How the known peers stand."""
     up = _peer_gauge("up", "1 while there is a link.")
-    state = _peer_gauge("state", "1 for the state that the peer is in.", "state")
+    state = _peer_gauge("state", "The state that the peer is in, as a label.", "state")
     rtt = _peer_gauge("rtt_seconds", "Round trip of the link, as the kernel measures it.")
     seen = _peer_gauge("last_handshake_timestamp_seconds", "When the last link came up.")
     for peer in peers:
         labels = _labels(peer)
         up.add_metric(labels, peer.connected)
-        for each in (*STATES, DISABLED):
-            state.add_metric((*labels, each), each == peer.state)
+        state.add_metric((*labels, peer.state), 1)
         if peer.rtt_ms is not None:
             rtt.add_metric(labels, peer.rtt_ms / 1000)
         if peer.last_connected is not None:
@@ -177,7 +174,7 @@ def _of_traffic(
 
 
 def _labels(peer: PeerStatus) -> tuple[str, str]:
-    return base58_encode(peer.public_key), peer.alias
+    return key_text(peer.public_key), peer.alias
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
+from shimlet_host.key_text import key_text
 from shimlet_host.model import (
     AutoPeeringStatus,
     EntryNodeStatus,
@@ -116,7 +117,7 @@ class AutoPeeringShape(BaseModel):
 
 def _entry_node(entry: EntryNodeStatus) -> EntryNodeShape:
     return EntryNodeShape(
-        publicKey=base58_encode(entry.public_key),
+        publicKey=key_text(entry.public_key),
         address=entry.address,
         resolved=entry.resolved,
         lastAnswer=entry.last_answer,
@@ -131,7 +132,7 @@ def _neighborhood(status: NeighborhoodStatus) -> NeighborhoodShape:
 
 def _failed_link(link: FailedLink) -> FailedLinkShape:
     return FailedLinkShape(
-        publicKey=base58_encode(link.public_key),
+        publicKey=key_text(link.public_key),
         address=link.address,
         connectionDirection="outbound" if link.outbound else "inbound",
         lastError=link.reason,
@@ -161,7 +162,7 @@ class InfoShape(BaseModel):
     @classmethod
     def of(cls, info: NodeInfo) -> InfoShape:
         return cls(
-            publicKey=base58_encode(info.public_key),
+            publicKey=key_text(info.public_key),
             identityID=base58_encode(info.node_id[:SHORT_ID_BYTES]),
             nodeID=base58_encode(info.node_id),
             version=info.version,

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel
 from shimlet.identity import base58_encode
 
+from shimlet_host.key_text import key_text
 from shimlet_host.model import (
     NeighborChange,
     NeighborLists,
@@ -48,7 +49,7 @@ class PeerShape(BaseModel):
     @classmethod
     def of(cls, peer: PeerStatus) -> PeerShape:
         return cls(
-            publicKey=base58_encode(peer.public_key),
+            publicKey=key_text(peer.public_key),
             address=peer.address,
             connectionDirection="outbound" if peer.outbound else "inbound",
             connectionStatus="connected" if peer.connected else "disconnected",
@@ -74,7 +75,7 @@ class PendingShape(BaseModel):
     @classmethod
     def of(cls, pending: PendingStatus) -> PendingShape:
         return cls(
-            publicKey=base58_encode(pending.public_key),
+            publicKey=key_text(pending.public_key),
             remoteIP=pending.remote_ip,
             firstSeen=pending.first_seen,
             lastSeen=pending.last_seen,
@@ -98,7 +99,7 @@ class NeighborShape(BaseModel):
     def of(cls, peer: NeighborStatus) -> NeighborShape:
         return cls(
             id=base58_encode(peer.node_id[:SHORT_ID_BYTES]),
-            publicKey=base58_encode(peer.public_key),
+            publicKey=key_text(peer.public_key),
             services=[
                 ServiceShape(id=name, address=address) for name, address in peer.services.items()
             ],
