@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from host.ports import free_port
 from host.processes import NodeProcess, eventually, running
 from shimlet.identity import base58_encode, decode_key
 from shimlet_host.board.deploy import deploy_node
@@ -39,19 +39,6 @@ HOST_ELSEWHERE, BOARD_ELSEWHERE = "239.255.1.2", "239.255.7.3"
 SOMEBODY = base58_encode(HostIdentity(b"\x07" * 32).public_key)
 _ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 COMMAND_S = 60
-
-
-def free_port() -> int:
-    """A port that nothing listens on, below those of outgoing connections."""
-    while True:
-        port = 20000 + int.from_bytes(os.urandom(2), "big") % 12000
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            return port
 
 
 @dataclass(frozen=True)

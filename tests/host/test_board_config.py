@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from host.ports import free_port
 from shimlet.identity import base58_encode
 from shimlet_host.board.deploy import deploy, deploy_node
 from shimlet_host.board.emulator.virtual_board import VirtualBoard
 from shimlet_host.board.line import ask, wait_for_node
 
-GOSSIP = {"bindAddress": "127.0.0.1:15987"}
+GOSSIP = {"bindAddress": f"127.0.0.1:{free_port()}"}
 
 
 def peers(count: int) -> list[dict[str, str]]:
@@ -67,7 +68,7 @@ def test_with_a_config_that_has_a_mistake_the_previous_one_is_used(
 
 
 def test_a_list_of_40_peers_is_cut_at_the_limit_which_is_named(board: VirtualBoard) -> None:
-    status = status_with(board, b'{"knownPeers": %s}' % json.dumps(peers(40)).encode())
+    status = status_with(board, json.dumps({"knownPeers": peers(40), "gossip": GOSSIP}).encode())
     assert status["knownPeers"] == 8
     assert status["problems"] == [
         "config.json line 1: knownPeers[8]: left out to [39]: a board knows at most 8 peers."

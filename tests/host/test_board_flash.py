@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from host.ports import free_port
 from shimlet_host.board import remote
 from shimlet_host.board.build import contents
 from shimlet_host.board.catalogue import BoardSpec, load
@@ -25,7 +26,7 @@ from shimlet_host.board.probe import BoardInfo, board_info
 from shimlet_host.board.remote import DeployError, mpremote
 
 SIM = load("sim")
-CONFIG = b'{"name": "kept", "gossip": {"bindAddress": "127.0.0.1:17266"}}'
+CONFIG = b'{"name": "kept", "gossip": {"bindAddress": "127.0.0.1:%d"}}' % free_port()
 OURS = {
     "/config.json": CONFIG,
     "/wifi.json": b'{"ssid": "home", "password": "secret"}',

@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from host.ports import free_port
 from host.processes import NodeProcess, eventually, running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ from typer.testing import CliRunner
 
 KEY = "4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi"
 OTHER = "8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR"
-PORT = 15_931
+PORT = free_port()
 NO_WINDOW = b"WINDOW_MS = 0\n"  # nobody presses a key at the start of the board
 COUNTING_APP = b"""
 import asyncio

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from host.ports import free_port
 from shimlet_host.board import ports
 from shimlet_host.board.catalogue import load
 from shimlet_host.board.deploy import deploy
@@ -28,7 +29,7 @@ from shimlet_host.board.shell import shell
 from shimlet_host.cli import app
 from typer.testing import CliRunner
 
-CONFIG = b'{"name": "desk", "gossip": {"bindAddress": "127.0.0.1:17267"}}'
+CONFIG = b'{"name": "desk", "gossip": {"bindAddress": "127.0.0.1:%d"}}' % free_port()
 SHIMLET = [sys.executable, "-m", "shimlet_host", "board"]
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from host.ports import free_port
 from nacl.signing import SigningKey
 from shimlet_host.board import packages
 from shimlet_host.board.deploy import deploy
@@ -17,7 +18,7 @@ from shimlet_host.board.probe import board_info
 from shimlet_host.board.remote import mpremote
 from shimlet_host.board.shipped import shipped
 
-CONFIG = b'{"name": "by mip", "gossip": {"bindAddress": "127.0.0.1:17268"}}'
+CONFIG = b'{"name": "by mip", "gossip": {"bindAddress": "127.0.0.1:%d"}}' % free_port()
 
 
 def mip_install(board: VirtualBoard, package: str, folder: Path) -> None:

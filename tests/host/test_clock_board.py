@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from host.ports import free_port
 from host.processes import NodeProcess, eventually, running
 from shimlet.identity import decode_key
 from shimlet_host.board.deploy import deploy, deploy_node
@@ -73,12 +73,6 @@ class Pair:
     @property
     def connected(self) -> bool:
         return bool(self.node.peer(self.key)["state"] == "connected")
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def shimlet_board(*arguments: str) -> str:

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from host.ports import alone, free_port
 from host.processes import NodeProcess, eventually, running
 from shimlet.identity import decode_key
 from shimlet_host.board.deploy import deploy, deploy_node
@@ -48,7 +48,8 @@ def flash(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The flash of a board that was deployed once and has made its identity."""
     image = tmp_path_factory.mktemp("board") / "flash.img"
     with VirtualBoard(image) as board:
-        deploy_node(board.device, {"/config.json": b"{}"})
+        gossip = {"bindAddress": f"127.0.0.1:{free_port()}"}
+        deploy_node(board.device, {"/config.json": json.dumps({"gossip": gossip}).encode()})
         wait_for_node(board.device)
     return image
 
@@ -62,14 +63,9 @@ def image(flash: Path, tmp_path: Path) -> Path:
 def config(node: NodeProcess, port: int) -> bytes:
     """The board's config.json: the full node is its only known peer."""
     known = [{"publicKey": node.public_key, "address": node.gossip}]
+    peering = {"knownPeers": known, "reconnectInterval": "200ms"}
     gossip = {"bindAddress": f"127.0.0.1:{port}"}
-    return json.dumps({"manualPeering": {"knownPeers": known}, "gossip": gossip}).encode()
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    return json.dumps({"manualPeering": peering, "gossip": gossip}).encode()
 
 
 @contextmanager
@@ -216,7 +212,7 @@ def demo(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[st
 
 
 def test_the_demo_shows_keys_link_and_messages_and_ends_at_sigint(tmp_path: Path) -> None:
-    with demo(tmp_path) as (process, lines):
+    with alone("demo"), demo(tmp_path) as (process, lines):
         for what in (
             "public key of the host",
             "public key of the board",
@@ -232,7 +228,7 @@ def test_the_demo_shows_keys_link_and_messages_and_ends_at_sigint(tmp_path: Path
 
 
 def test_the_demo_ends_by_itself_after_run_seconds(tmp_path: Path) -> None:
-    with demo(tmp_path, RUN_SECONDS="1") as (process, lines):
+    with alone("demo"), demo(tmp_path, RUN_SECONDS="1") as (process, lines):
         assert process.wait(timeout=30) == 0, lines
     with demo(tmp_path, RUN_SECONDS="soon") as (process, lines):
         assert process.wait(timeout=30) == 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from host.ports import free_port
 from host.processes import NodeProcess, eventually, running
 from shimlet_host.board.deploy import deploy, deploy_node
 from shimlet_host.board.emulator.virtual_board import VirtualBoard
@@ -61,10 +61,10 @@ class Board:
 @contextmanager
 def board_with(example: str, name: str, flash: Path, node: NodeProcess) -> Iterator[Board]:
     """A new board with the example as app.py, which the node lists, and linked."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     known = [{"publicKey": node.public_key, "address": node.gossip}]
-    config = {"name": name, "knownPeers": known, "gossip": {"bindAddress": address}}
+    peering = {"knownPeers": known, "reconnectInterval": "200ms"}
+    config = {"name": name, "manualPeering": peering, "gossip": {"bindAddress": address}}
     image = shutil.copy(flash, flash.with_name(f"{name}.img"))
     pins = flash.with_name(f"{name}.pins")
     with VirtualBoard(Path(image), pins=pins) as virtual:

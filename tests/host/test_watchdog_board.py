@@ -7,6 +7,7 @@ and 8 s.
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 import serial
+from host.ports import free_port
 from host.test_emulator import execute, interrupt, mpremote, until
 from shimlet_host.board.deploy import deploy, deploy_node
 from shimlet_host.board.emulator import VirtualBoard
@@ -32,8 +34,8 @@ BLOCKS = b"async def run(node):\n    print('blocks')\n    while True:\n        p
 def flash(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The flash of a board that was deployed once and has made its identity."""
     image = tmp_path_factory.mktemp("watchdog") / "flash.img"
-    gossip = b'{"gossip": {"bindAddress": "127.0.0.1:0"}, "network": {"ntp": []}}'
-    files = {"/config.json": gossip, "/lib/shimlet_board.py": BOARD}
+    config = {"gossip": {"bindAddress": f"127.0.0.1:{free_port()}"}, "network": {"ntp": []}}
+    files = {"/config.json": json.dumps(config).encode(), "/lib/shimlet_board.py": BOARD}
     with VirtualBoard(image) as board:
         deploy_node(board.device, files)
         wait_for_node(board.device)

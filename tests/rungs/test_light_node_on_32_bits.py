@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from host.ports import free_port
 from host.processes import NodeProcess, eventually, running
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def test_the_light_node_peers_with_a_full_node_in_128_kb_of_heap(
 ) -> None:
     full = NodeProcess(tmp_path / "full")
     with light_node(rung, tmp_path / "light") as light, running(full):
-        address = f"127.0.0.1:{15_700 + list(RUNGS).index(rung)}"
+        address = f"127.0.0.1:{free_port()}"
         known = [{"publicKey": full.public_key, "address": full.gossip}]
         gossip = {"bindAddress": address}
         light.start({"manualPeering": {"knownPeers": known}, "gossip": gossip})
