@@ -152,6 +152,10 @@ class Auto:
         for public_key, (ip, port) in self._store.peers():
             self.core.add_known(public_key, ip, port)
 
+    def is_broken(self) -> bool:
+        """Whether a part that should run for ever has ended."""
+        return any(task.done() for task in self._tasks)
+
     async def stop(self) -> None:
         """Tell the neighbors, free the port, keep what is worth it; also if it never started."""
         for task in self._tasks:

@@ -271,7 +271,9 @@ class Node:
 
     def is_broken(self) -> bool:
         """Whether a part that should run for ever has ended: only a restart helps."""
-        return any(task.done() for task in self._tasks)
+        return any(task.done() for task in self._tasks) or (
+            self.auto is not None and self.auto.is_broken()
+        )
 
     def unready(self) -> str:
         """Why the node cannot do its work now, as a sentence; "" if it can."""

@@ -147,6 +147,18 @@ def test_followers_hear_who_is_chosen_accepted_and_dropped(tmp_path: Path) -> No
     play(test, tmp_path)
 
 
+def test_a_part_of_autopeering_that_has_ended_makes_the_node_unready(tmp_path: Path) -> None:
+    async def test(running: Running) -> None:
+        node = await running.start()
+        assert node.unready() == "" and not node.is_broken()
+        assert node.auto is not None
+        node.auto._tasks[0].cancel()
+        await eventually(node.is_broken, "nobody noticed")
+        assert "restart" in node.unready()
+
+    play(test, tmp_path)
+
+
 def test_a_link_that_breaks_ends_being_neighbors_until_they_choose_each_other_again(
     tmp_path: Path,
 ) -> None:

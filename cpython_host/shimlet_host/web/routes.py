@@ -6,6 +6,7 @@ Validation is in `bodies.py`, the form of the answers in `shapes.py`.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
@@ -134,17 +135,16 @@ def node_routes(node: NodeApi) -> APIRouter:
         """Who this node is."""
         return InfoShape.of(node.info())
 
-    metrics: Metrics | None = None
+    @cache
+    def metrics() -> Metrics:
+        from shimlet_host.metrics import Metrics
+
+        return Metrics(node)
 
     @router.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics(request: Request) -> Response:
         """The metrics of the node and its known peers, as Prometheus reads them."""
-        nonlocal metrics
-        if metrics is None:
-            from shimlet_host.metrics import Metrics
-
-            metrics = Metrics(node)
-        text, content_type = metrics.scrape(request.headers.get("accept", ""))
+        text, content_type = metrics().scrape(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": content_type})
 
     @router.get("/livez")
