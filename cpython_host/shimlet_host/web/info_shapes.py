@@ -30,7 +30,6 @@ class TimeServerShape(BaseModel):
     limited: int
 
 
-class EntryNodeShape(BaseModel):
 class ReachShape(BaseModel):
     """Whether others reach us; `result` is reached, refused, no-answer, somebody-else,
     loopback-only, private-only or not-known.
@@ -43,6 +42,7 @@ class ReachShape(BaseModel):
     sentence: str
 
 
+class EntryNodeShape(BaseModel):
     """`resolved` is what the name means now; `lastError` is no-address or no-answer."""
 
     publicKey: str
@@ -157,8 +157,8 @@ class InfoShape(BaseModel):
     refusals: dict[str, str]
     timeServer: TimeServerShape | None
     autoPeering: AutoPeeringShape | None
-
     reachability: list[ReachShape]
+
     @classmethod
     def of(cls, info: NodeInfo) -> InfoShape:
         return cls(
@@ -175,5 +175,5 @@ class InfoShape(BaseModel):
             refusals={base58_encode(key): why for key, why in info.refusals.items()},
             timeServer=TimeServerShape(**asdict(info.time_server)) if info.time_server else None,
             autoPeering=(AutoPeeringShape.of(info.auto_peering) if info.auto_peering else None),
-        )
             reachability=[ReachShape(**asdict(reach)) for reach in info.reachability],
+        )
