@@ -47,8 +47,9 @@ class _Ended(Exception):
     """Ctrl-C, SIGTERM, or the time is up."""
 
 
-def run_demo() -> int:
-    """Run until the end; the exit status."""
+def run_demo(*, as_json: bool = False) -> int:
+    """Run until the end; the exit status. `as_json`: one JSON object a line."""
+    _screen.as_json = as_json
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, _on_signal)
     try:
@@ -78,8 +79,19 @@ def _run_seconds() -> int:
     return int(text)
 
 
-def _say(who: str, text: str) -> None:
-    print(f"{who:>5} | {text}", flush=True)
+class _Screen:
+    """Where all of it is shown, by whoever it comes from."""
+
+    as_json = False
+
+    def say(self, who: str, text: str) -> None:
+        """One line."""
+        line = json.dumps({"from": who, "text": text}) if self.as_json else f"{who:>5} | {text}"
+        print(line, flush=True)
+
+
+_screen = _Screen()
+_say = _screen.say
 
 
 def _show(stack: ExitStack) -> None:
@@ -233,6 +245,7 @@ def _explain(node: FullNode, board_key: str) -> None:
         f" {keys[smaller].hex()[:8]}... < {keys[larger].hex()[:8]}...",
     )
     _say("demo", f"the web API listens at {node.url} (try: curl {node.url}/manualpeering/peers)")
+    _say("demo", f"the dashboard, in a browser: {node.url}/dashboard/")
 
 
 def _follow_messages(node: FullNode, board_key: str) -> None:

@@ -46,8 +46,6 @@ def parse(line: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_example_in_the_help_is_taken_by_the_command(name: str) -> None:
-    if name == "demo":  # it takes nothing
-        return
     lines = examples(name)
     assert lines and parse(lines[0]) == name
     for line in lines[1:]:

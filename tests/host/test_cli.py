@@ -97,7 +97,7 @@ def commands(at_: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tupl
 
 
 # They open a prompt, or are a show of their own: there is no answer to be read by a program.
-WITHOUT_JSON = {("demo",), ("board", "sim"), ("board", "shell")}
+WITHOUT_JSON = {("board", "shell")}  # a prompt for people
 
 
 def test_every_command_has_help_with_an_example_and_json() -> None:
@@ -105,8 +105,7 @@ def test_every_command_has_help_with_an_example_and_json() -> None:
     assert len(found) > 30, found
     for words, command in found.items():
         text = " ".join((command.help or "").split())
-        if words != ("demo",):
-            assert f"Example: shimlet {' '.join(words)}" in text, words
+        assert f"Example: shimlet {' '.join(words)}" in text, words
         options = {option for each in command.params for option in each.opts}
         assert ("--json" in options) != (words in WITHOUT_JSON), words
 

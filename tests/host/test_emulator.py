@@ -1,5 +1,6 @@
 """The virtual board behaves as a board does: files, resets, interrupts, and ends of all kinds."""
 
+import json
 import os
 import select
 import signal
@@ -350,3 +351,16 @@ def test_changes_of_a_pin_are_written_to_a_file(tmp_path: Path) -> None:
     assert [line.split()[1:] for line in pins.read_text().splitlines()] == [
         ["LED", "1"], ["LED", "0"], ["25", "1"],
     ]  # fmt: skip
+
+
+def test_the_board_says_its_device_link_and_image_as_json(tmp_path: Path) -> None:
+    image, link = tmp_path / "flash.img", tmp_path / "board.tty"
+    command = [sys.executable, "-m", "shimlet_host", "board", "sim", "--json"]
+    command += ["--image", str(image), "--link", str(link)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    assert said["link"] == str(link) and said["image"] == str(image)
+    assert said["device"].startswith("/dev/")

@@ -187,10 +187,12 @@ def test_a_removed_board_becomes_a_pending_peer_only_if_it_dials(
 
 
 @contextmanager
-def demo(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def demo(
+    folder: Path, *options: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """`make run`'s program in a folder of its own, with the lines that it prints."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "shimlet_host", "demo"],
+        [sys.executable, "-m", "shimlet_host", "demo", *options],
         cwd=folder,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
@@ -230,6 +232,10 @@ def test_the_demo_shows_keys_link_and_messages_and_ends_at_sigint(tmp_path: Path
 def test_the_demo_ends_by_itself_after_run_seconds(tmp_path: Path) -> None:
     with alone("demo"), demo(tmp_path, RUN_SECONDS="1") as (process, lines):
         assert process.wait(timeout=30) == 0, lines
+    with demo(tmp_path, "--json", RUN_SECONDS="soon") as (process, lines):
+        assert process.wait(timeout=30) == 1
+    said = [json.loads(line) for line in lines]
+    assert "RUN_SECONDS=soon" in said[-1]["text"] and said[-1]["from"] == "demo"
     with demo(tmp_path, RUN_SECONDS="soon") as (process, lines):
         assert process.wait(timeout=30) == 1
     assert "RUN_SECONDS=soon" in "".join(lines)

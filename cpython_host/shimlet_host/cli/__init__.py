@@ -76,13 +76,15 @@ def run(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
     """Start a full node and a virtual board, peer them by hand, and show what happens (`make
-    run`).
+    run`). Example: shimlet demo
     """
     from shimlet_host.demo import run_demo
 
-    raise typer.Exit(run_demo())
+    raise typer.Exit(run_demo(as_json=as_json))
 
 
 # At the end: these modules join their commands to `app`, to `peers` and to `board`.

@@ -137,6 +137,7 @@ def sim(
     heap: Annotated[
         str, typer.Option(help="Its heap: 128k in bytes, 128wk in words of 32 bits.")
     ] = "128wk",
+    as_json: AsJson = False,
 ) -> None:
     """Start a virtual board, and end it at Ctrl-C. It first says its serial device.
 
@@ -153,6 +154,7 @@ def sim(
     for path in (flash_file, line):
         path.parent.mkdir(parents=True, exist_ok=True)
     options = ["--image", str(flash_file), "--link", str(line), "--heap", heap]
+    options += ["--json"] if as_json else []
     raise typer.Exit(emulate([*options, "--config", first_config(name)]))
 
 

@@ -1,12 +1,14 @@
 """`python -m shimlet_host.board.emulator --image FILE`: run a virtual board until a signal.
 
-In: options. Out: the device path as the first line of standard output; exit status 0 after
-SIGTERM or SIGINT, 1 with a sentence on standard error when the board cannot start.
+In: options. Out: the device path as the first line of standard output, or with --json an object
+that holds it; exit status 0 after SIGTERM or SIGINT, 1 with a sentence on standard error when the
+board cannot start.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -57,6 +59,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pins", type=Path, help="a file that gets each change of a pin")
     parser.add_argument("--link", type=Path, help="a stable name for its serial device")
     parser.add_argument("--clock", default="", help="unset, or off by so many seconds, as +3600")
+    parser.add_argument("--json", action="store_true", help="say device, link and image as JSON")
     parser.add_argument("--micropython", help="the interpreter (default: $MICROPYTHON)")
     return parser.parse_args(argv)
 
@@ -90,19 +93,20 @@ def main(argv: list[str] | None = None) -> int:
         settings = Settings(micropython, heap, path, image, _clock(options.clock))
         if options.pins is not None:
             settings.on_pin = Pins(options.pins)
-        _run(settings, options.link)
+        _run(settings, options.link, as_json=options.json)
     except (BoardError, ImageError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _run(settings: Settings, link: Path | None) -> None:
+def _run(settings: Settings, link: Path | None, *, as_json: bool) -> None:
     port = SerialPort(link)
     try:
         board = Board(settings, port)
         try:
-            print(port.device, flush=True)
+            names = {"device": port.device, "link": link and str(link), "image": settings.image}
+            print(json.dumps(names) if as_json else port.device, flush=True)
             if link is not None:
                 print(f"The serial line is {link}; Ctrl-C ends the board.", file=sys.stderr)
             board.run()
