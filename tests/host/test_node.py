@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from host.processes import NodeProcess, eventually, running
+from host.shell import process
 from shimlet.identity import base58_encode, decode_key
 from shimlet_host.identity import HostIdentity
 
@@ -274,10 +275,33 @@ def test_what_is_wrong_in_the_config_is_said_with_file_key_value_and_remedy(
             ["manualPeering.knownPeers", "abc"],
         ),
         ('{"profile": "strict"}', ["profile", "strict", "goshimmer"]),
+        ("", ["is empty"]),
     ):
         config.write_text(text)
         said = run_failing(tmp_path)
         assert all(word in said for word in [*must_say, "config.json"]), said
+
+
+def test_a_config_that_is_a_folder_is_said_by_every_command(tmp_path: Path) -> None:
+    folder = tmp_path / "config.json"
+    folder.mkdir()
+    assert f"{folder}: this is a folder" in run_failing(tmp_path, "--config", str(folder))
+    said = run_failing(tmp_path)
+    assert "config.json: this is a folder" in said, "also where it is found by itself"
+    for command in ("config check", "status", "backup x", "id"):
+        done = process(tmp_path, *command.split())
+        assert done.status == 1 and "this is a folder" in done.err, (command, done)
+
+
+def test_two_nodes_on_one_data_folder_the_second_refuses_and_the_first_goes_on(
+    node: NodeProcess,
+) -> None:
+    with running(node):
+        said = run_failing(node.folder, "--config", str(node.config))
+        assert f"in use by another node (process {node.process.pid})" in said, said
+        assert "node.dataDirectory" in said, "what to do"
+        assert node.ask("GET", "/readyz")[0] == 200
+        assert node.ask("POST", "/messages", {"payload": "still here"})[0] == 201
 
 
 def test_our_own_key_in_the_config_stops_the_start(node: NodeProcess) -> None:
