@@ -255,6 +255,7 @@ ELSEWHERE = (
 
 # What no test runs, and why.
 NOT_HERE = {
+    "pipx install .": "packaging/try_packages.py does what pipx does, in an empty environment",
     "sudo systemctl": "it needs a running systemd; try_service.py starts what the unit starts",
     "journalctl -u shimlet": "it needs a running systemd",
     "docker build": "it needs a container engine; packaging/try_image.py makes the image's steps",
