@@ -67,8 +67,8 @@ def check_tables(core):
     assert len(known) - len(guests) <= core.local.parameters.max_managed + 1 + MAX_CALLERS
     assert len(guests) <= MAX_GUESTS
     assert len(core.peers.verified) <= len(core.peers.known)
-    assert len(core.selection.chains) <= MAX_CHAINS
-    assert len(core.selection._answers._answers) <= MAX_REPEATS
+    assert len(core.selection.accepting.chains) <= MAX_CHAINS
+    assert len(core.selection.accepting.answers._answers) <= MAX_REPEATS
     assert len(core.requests) <= MAX_OPEN_REQUESTS
     assert not core.local.outbox
     assert not core.local.events

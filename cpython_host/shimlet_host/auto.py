@@ -298,8 +298,9 @@ class Auto:
 
     def _neighborhood(self) -> NeighborhoodStatus:
         selection = self.core.selection
+        refusals = selection.choosing.refusals
         candidates, similar, in_range = selection.open_candidates()
-        answers = [said_no for key, said_no in selection.refusals.items() if key in in_range]
+        answers = [said_no for key, said_no in refusals.items() if key in in_range]
         return NeighborhoodStatus(
             places=self.core.local.parameters.k,
             chosen=len(selection.chosen),

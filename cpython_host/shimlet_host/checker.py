@@ -25,7 +25,7 @@ _MESSAGE_AT = KEY_LENGTH + SIGNATURE_LENGTH
 
 def chunk_of(envelopes: Iterable[Envelope]) -> bytes:
     """At most CHUNK of them: each a length of two bytes, key, signature and what is signed."""
-    parts = []
+    parts: list[bytes] = []
     for envelope in envelopes:
         parts += (
             (_MESSAGE_AT + envelope.data_length).to_bytes(2, "little"),

@@ -27,7 +27,7 @@ def met(count=2, seconds=5.0, **changes):
 def choose(node):
     """Let a node choose neighbors from now on."""
     node.core.selection.chosen.size = PLACES
-    node.core.selection.pace.look_in(0.0)
+    node.core.selection.choosing.pace.look_in(0.0)
 
 
 def request_of(node, **changes):
@@ -143,7 +143,7 @@ def test_a_repeated_request_is_answered_as_before_and_changes_nothing():
 
 def test_when_full_only_a_closer_requester_is_accepted_and_the_farthest_gets_a_drop():
     world, (ours, *others) = met(12, 30.0)
-    private_salt = ours.core.selection._private_salt
+    private_salt = ours.core.selection.accepting.private_salt
 
     def far(node):
         return score(ours.core.local.node_id, node.core.local.node_id, private_salt)
@@ -232,7 +232,7 @@ def test_a_first_salt_is_recorded_whatever_the_answer():
     _, (ours, theirs, third) = met(3, 10.0, r=1)
     ours.core.set_mana({ours.key: 100, third.key: 101, theirs.key: 100_000})
     assert ask(ours, theirs) == (None, [False])
-    assert theirs.key in ours.core.selection.chains.records
+    assert theirs.key in ours.core.selection.accepting.chains.records
 
 
 def test_an_expiration_time_further_away_than_one_interval_is_discarded():

@@ -27,7 +27,7 @@ from host.processes import running as running_processes
 from shimlet.identity import base58_encode, format_address
 from shimlet.reasons import REMOVED
 from shimlet_host import auto, auto_settings
-from shimlet_host.autopeering import selection
+from shimlet_host.autopeering import neighborhood
 from shimlet_host.autopeering.events import NeighborChosen, NeighborDropped
 from shimlet_host.autopeering.messages import Service
 from shimlet_host.autopeering.peers import Peer
@@ -179,7 +179,7 @@ def test_a_neighbor_that_selection_drops_is_hung_up_on_by_either_side(tmp_path: 
         for one, other in ((a, b), (b, a)):
             link = one.streams.links[key_of(other)]
             assert one.auto is not None
-            one.auto.core.selection.drop(key_of(other), "replaced", tell=False)
+            one.auto.core.selection.neighborhood.drop(key_of(other), "replaced", tell=False)
             one.auto._shell.flush()
             assert link.reason, "it is kept"
             await eventually(lambda: linked(a, b), "they did not choose each other again")
@@ -190,7 +190,7 @@ def test_a_neighbor_that_selection_drops_is_hung_up_on_by_either_side(tmp_path: 
 def test_an_accepted_neighbor_that_has_dialled_stays_beyond_the_time_it_had_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "ACCEPT_LINK_S", 1.0)
+    monkeypatch.setattr(neighborhood, "ACCEPT_LINK_S", 1.0)
 
     async def test(running: Running) -> None:
         a, b = await couple(running)
@@ -300,7 +300,7 @@ def test_no_event_of_autopeering_touches_a_link_made_by_hand(tmp_path: Path) -> 
         await eventually(lambda: any(map(auto_keys, others)), "nothing is going on")
         peer = Peer(key_of(b), "127.0.0.1", {"peering": Service("udp", 9)})
         for _ in range(25):
-            a.auto.core.selection.drop(key_of(b), "replaced")
+            a.auto.core.selection.neighborhood.drop(key_of(b), "replaced")
             a.auto.core.link_lost(key_of(b), 0, 0)
             a.auto._on_events([NeighborChosen(peer), NeighborDropped(peer, "replaced")])
             await asyncio.sleep(0.1)

@@ -5,11 +5,12 @@ The stories pass without the fault, as test_stories.py and test_attacks.py show.
 
 import pytest
 import simulation_checks as checks
-from shimlet_host.autopeering import peers, score, selection
+from shimlet_host.autopeering import neighborhood, peers, score
 from shimlet_host.autopeering.candidates import Candidates
 from shimlet_host.autopeering.chains import SaltChains
+from shimlet_host.autopeering.choosing import Choosing
 from shimlet_host.autopeering.discovery import Discovery
-from shimlet_host.autopeering.neighborhood import Neighborhood
+from shimlet_host.autopeering.neighborhood import Half, Neighborhood
 from shimlet_host.autopeering.salt import SaltChain
 from shimlet_host.autopeering.selection import Selection
 from shimlet_host.autopeering.verification import Verification
@@ -51,18 +52,18 @@ def filter_never_cleared(patch):
     start = Selection.start
 
     def started(self):
-        self._filtered = NeverCleared()
+        self.choosing._filtered = NeverCleared()
         start(self)
 
     patch.setattr(Selection, "start", started)
 
 
 def one_neighbor_too_many(patch):
-    patch.setattr(Neighborhood, "is_full", property(lambda self: len(self.neighbors) > self.size))
+    patch.setattr(Half, "is_full", property(lambda self: len(self.neighbors) > self.size))
 
 
 def drop_not_sent(patch):
-    patch.setattr(Selection, "_send_drop", lambda *_: None)
+    patch.setattr(Neighborhood, "send_drop", lambda *_: None)
 
 
 def salt_not_updated(patch):
@@ -106,7 +107,7 @@ def entry_node_forgotten(patch):
 
 
 def undialled_neighbor_kept(patch):
-    patch.setattr(selection, "ACCEPT_LINK_S", 1e9)
+    patch.setattr(neighborhood, "ACCEPT_LINK_S", 1e9)
 
 
 def known_list_without_bound(patch):
@@ -122,7 +123,7 @@ def no_ping_back(patch):
 
 
 def rest_for_ever(patch):
-    patch.setattr(Selection, "_peer_is_back", lambda *_: None)
+    patch.setattr(Choosing, "peer_is_back", lambda *_: None)
 
 
 PLANTED = [

@@ -48,7 +48,7 @@ class Discovery:
             self._ask_for_peers(self._peers.nth_verified(index))
 
     def _ask_for_peers(self, known: KnownPeer) -> None:
-        self._verification.ensure_verified(known, lambda: self._send_query(known))
+        self._verification.mutual.ensure(known, lambda: self._send_query(known))
 
     def _send_query(self, known: KnownPeer) -> None:
         if known.peer is None or known.key in self._queries:

@@ -157,14 +157,16 @@ class Autopeering:
         """What validates and what handles each message: the one place that knows them all."""
         verification, discovery = self.verification, self.discovery
         selection, local = self.selection, self.local
+        choosing, accepting = selection.choosing, selection.accepting
+        neighborhood = selection.neighborhood
         validators: _Validators = {
             messages.Ping: lambda m, key, ip: verification.validate_ping(m),
             messages.Pong: verification.validate_pong,
             messages.DiscoveryRequest: lambda m, key, ip: local.freshness(m.timestamp),
             messages.DiscoveryResponse: discovery.validate_discovery_response,
-            messages.PeeringRequest: lambda m, key, ip: selection.validate_peering_request(m),
-            messages.PeeringResponse: selection.validate_peering_response,
-            messages.PeeringDrop: selection.validate_peering_drop,
+            messages.PeeringRequest: lambda m, key, ip: accepting.validate_peering_request(m),
+            messages.PeeringResponse: choosing.validate_peering_response,
+            messages.PeeringDrop: neighborhood.validate_peering_drop,
         }
         handlers: _Handlers = {
             messages.Ping: verification.on_ping,
@@ -173,11 +175,11 @@ class Autopeering:
             messages.DiscoveryResponse: lambda m, key, ip, _: discovery.on_discovery_response(
                 m, key, ip
             ),
-            messages.PeeringRequest: selection.on_peering_request,
-            messages.PeeringResponse: lambda m, key, ip, _: selection.on_peering_response(
+            messages.PeeringRequest: accepting.on_peering_request,
+            messages.PeeringResponse: lambda m, key, ip, _: choosing.on_peering_response(
                 m, key, ip
             ),
-            messages.PeeringDrop: lambda m, key, ip, _: selection.on_peering_drop(m, key, ip),
+            messages.PeeringDrop: lambda m, key, ip, _: neighborhood.on_peering_drop(m, key, ip),
         }
         return validators, handlers
 
@@ -205,7 +207,7 @@ class Autopeering:
 
     def set_manual(self, public_keys: Container[bytes]) -> None:
         """Those peered by hand: they are no candidates, and no event here concerns their links."""
-        self.selection.manual = public_keys
+        self.selection.neighborhood.manual = public_keys
 
     def set_interfaces(self, interfaces: Iterable[str]) -> None:
         """The machine's addresses have changed; canonical IPs."""
@@ -213,15 +215,15 @@ class Autopeering:
 
     def became_manual(self, public_key: bytes) -> None:
         """A neighbor is peered by hand now: its place is free, and nobody is told to hang up."""
-        self.selection.drop(public_key, "manual", tell=False)
+        self.selection.neighborhood.drop(public_key, "manual", tell=False)
 
     def load_chain(self, public_key: bytes, record: ChainRecord) -> None:
         """A salt chain record of before the last stop, the oldest first."""
-        self.selection.chains.load(public_key, record)
+        self.selection.accepting.chains.load(public_key, record)
 
     def chains_since(self, unix_time: int) -> dict[bytes, ChainRecord]:
         """The salt chain records that were made or moved forward since then."""
-        return self.selection.chains.since(unix_time)
+        return self.selection.accepting.chains.since(unix_time)
 
     def set_mana(self, mana: Mapping[bytes, int]) -> None:
         """New figures from the mana source: {public key: mana}."""
@@ -229,19 +231,19 @@ class Autopeering:
 
     def link_up(self, public_key: bytes) -> None:
         """The TCP link to a neighbor stands."""
-        self.selection.link_up(public_key)
+        self.selection.neighborhood.link_up(public_key)
 
     def link_lost(self, public_key: bytes, now: float, unix_time: int) -> None:
         """The TCP link to a neighbor ended, or never came up."""
         self._at(now, unix_time)
-        self.selection.drop(public_key, "link-lost")
+        self.selection.neighborhood.drop(public_key, "link-lost")
 
     def stop(self, now: float, unix_time: int) -> None:
         """Tell the neighbors that we leave."""
         self._at(now, unix_time)
         for half in (self.selection.chosen, self.selection.accepted):
             for public_key in list(half.neighbors):
-                self.selection.drop(public_key, "stopping")
+                self.selection.neighborhood.drop(public_key, "stopping")
 
     # WHAT THE NODE ASKS
 

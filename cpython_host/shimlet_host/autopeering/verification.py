@@ -14,6 +14,7 @@ from collections.abc import Callable
 from shimlet_host.autopeering import encoding, messages, networks
 from shimlet_host.autopeering.events import EntryNodeSilent, PeerLost, PeerVerified
 from shimlet_host.autopeering.local import Local
+from shimlet_host.autopeering.mutual import Mutual
 from shimlet_host.autopeering.own_address import OwnAddress
 from shimlet_host.autopeering.parameters import ENTRY_RETRY_S, MAX_IN_FLIGHT, MAX_SERVICES
 from shimlet_host.autopeering.peers import PEERING, KnownPeer, Peer, Peers
@@ -21,8 +22,6 @@ from shimlet_host.autopeering.reasons import Reason
 from shimlet_host.autopeering.requests import Request, Requests
 
 _UNSPECIFIED = "0.0.0.0"  # what every src_addr is, also over IPv6
-_PING_BACK_WAIT_S = 0.5  # how long a peer may take to ping us before we ask it something
-_MAX_WAITING = 1024  # requests that wait for the other side's Ping; each for half a second
 _OVERLOADED_S = 1.0  # until the next try when too many requests are open
 
 PeerCall = Callable[[Peer], None]
@@ -41,12 +40,12 @@ class Verification:
         self._local = local
         self._requests = requests
         self.peers = peers
+        self.mutual = Mutual(local, self._ping_again)
         self._own_address = own_address
         self._due: deque[KnownPeer] = deque()  # it is time; they wait for a slot
         self._slots: set[tuple[bytes, str]] = set()  # verified now, out of the queue
         self._in_flight: dict[tuple[bytes, str], Request] = {}  # all open Pings
         self._replacements: OrderedDict[tuple[bytes, str], KnownPeer] = OrderedDict()
-        self._waiting: dict[tuple[bytes, str], list[Callable[[], None]]] = {}
         self._entry_nodes: dict[bytes, KnownPeer | None] = {}
         self.peer_met: Callable[[KnownPeer], None] = lambda known: None
         self.peer_verified: PeerCall = lambda peer: None
@@ -148,6 +147,11 @@ class Verification:
             self._in_flight[known.key] = request
         return started
 
+    def _ping_again(self, known: KnownPeer) -> None:
+        """Unless that is under way."""
+        if known.key not in self._in_flight:
+            self._ping(known, self._local.parameters.max_reverify_attempts)
+
     def _ping_to(self, ip: str) -> bytes:
         """The data of a Ping as of now: each attempt is a new one."""
         parameters = self._local.parameters
@@ -209,10 +213,9 @@ class Verification:
         if known is None:
             reason, known = self._meet(public_key, ip, ping.src_port)
         if known is not None:
-            known.heard_at = self._local.now
             if known.peer is None or known.port != ping.src_port:
                 self._ping_back(known, ping.src_port)
-            self._heard(known)
+            self.mutual.heard(known)
         return reason
 
     def _meet(
@@ -303,28 +306,6 @@ class Verification:
             self.peers.verified[known.public_key].entry = True
         self._forget(known)
         self._lost(peer)
-
-    # BEFORE A REQUEST OF OURS
-
-    def ensure_verified(self, known: KnownPeer, then: Callable[[], None]) -> None:
-        """Call `then` once the peer has had its chance to verify us, at once if it has.
-
-        A peer drops our request unless it has pinged us from where we are; so we ping it, wait
-        half a second for its own Ping, and then ask in any case.
-        """
-        lifetime_s = self._local.parameters.verification_lifetime_s
-        if self._local.now - known.heard_at < lifetime_s or len(self._waiting) >= _MAX_WAITING:
-            return then()
-        waiting = self._waiting.setdefault(known.key, [])
-        waiting.append(then)
-        if len(waiting) == 1:
-            if known.key not in self._in_flight:
-                self._ping(known, self._local.parameters.max_reverify_attempts)
-            self._local.after(_PING_BACK_WAIT_S, lambda: self._heard(known))
-
-    def _heard(self, known: KnownPeer) -> None:
-        for then in self._waiting.pop(known.key, ()):
-            then()
 
     def doubt(self, known: KnownPeer) -> None:
         """A verified peer did not answer something: verify it again, now."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shimlet_host.autopeering import Parameters
-from shimlet_host.autopeering.neighborhood import Neighborhood
+from shimlet_host.autopeering.neighborhood import Half
 from shimlet_host.simulation.attackers.grind_identities import GrindIdentitiesAttacker
 from shimlet_host.simulation.attackers.grind_salts import GrindSaltsAttacker
 from shimlet_host.simulation.attackers.refuse import RefuseAttacker
@@ -128,7 +128,7 @@ def _refuse(world: World, victim: SimulatedNode) -> Judge:
     return lambda: not victim.core.selection.chosen.neighbors
 
 
-def _holds(world: World, half: Neighborhood) -> bool:
+def _holds(world: World, half: Half) -> bool:
     """Whether there are neighbors in this half, and none of them is honest."""
     return bool(half.neighbors) and not any(key in world.by_key for key in half.neighbors)
 

@@ -126,7 +126,7 @@ class SimulatedNode:
         self._peers = [
             (known.public_key, known.ip, known.port) for known in self.core.peers.verified.values()
         ]
-        self._chains = dict(self.core.selection.chains.records)
+        self._chains = dict(self.core.selection.accepting.chains.records)
 
     # PACKETS AND TIME
 
