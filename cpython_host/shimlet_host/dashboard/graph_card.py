@@ -9,6 +9,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from shimlet_host.dashboard.charts import graph
+from shimlet_host.dashboard.drawing import Drawing
 from shimlet_host.dashboard.neighborhood import spots_of
 from shimlet_host.dashboard.parts import card, say
 from shimlet_host.dashboard.watch import View
@@ -30,7 +31,7 @@ class GraphCard:
 
     def __init__(self) -> None:
         with card("Neighborhood") as self._count:
-            self._chart = ui.echart({}, renderer="svg").classes("graph")
+            self._chart = Drawing(graph([])).classes("graph")
             with ui.element("div").classes("legend"):
                 for kind, text in SIGNS:
                     sign = ui.label(text).classes(f"sign {kind}")
@@ -45,6 +46,4 @@ class GraphCard:
         say(self._count, f"{left_out} more are not drawn" if left_out else "")
         if spots != self._shown:
             self._shown = spots
-            self._chart.options.clear()
-            self._chart.options.update(graph(spots))
-            self._chart.update()
+            self._chart.draw(graph(spots))

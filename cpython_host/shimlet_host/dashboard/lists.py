@@ -7,6 +7,7 @@ Used by the cards of the page.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ class RowList(Element, component="row_list.js"):
         self._limit = FIRST_ROWS
         self._left = 0
         self._on_act = on_act
-        self.props["rows"] = []
+        self.props["rows"] = "[]"
         self.props["more"] = 0
         self.props["empty"] = empty
         self.on("act", self._act)
@@ -49,7 +50,7 @@ class RowList(Element, component="row_list.js"):
         if rows == self._shown and left == self._left:
             return
         self._shown, self._left = rows, left
-        self.props["rows"] = rows
+        self.props["rows"] = json.dumps(rows)  # as text, like the charts of drawing.py
         self.props["more"] = left if self._limit < MOST_ROWS else 0
         self.update()
 

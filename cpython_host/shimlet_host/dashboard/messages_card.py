@@ -8,6 +8,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from shimlet_host.dashboard.charts import bars
+from shimlet_host.dashboard.drawing import Drawing
 from shimlet_host.dashboard.lists import RowList
 from shimlet_host.dashboard.parts import card, say, show_if
 from shimlet_host.dashboard.rates import INTERVAL_S, INTERVALS
@@ -21,7 +22,7 @@ class MessagesCard:
     def __init__(self) -> None:
         with card("Messages") as self._count:
             say(self._count, f"per second, over {INTERVALS * INTERVAL_S // 60} minutes")
-            self._chart = ui.echart({}, renderer="svg").classes("rates")
+            self._chart = Drawing(bars([])).classes("rates")
             with ui.element("div").classes("legend"):
                 ui.label("received").classes("sign received")
                 ui.label("published here").classes("sign published")
@@ -33,9 +34,7 @@ class MessagesCard:
         """What is known now."""
         if view.rates != self._rates:
             self._rates = view.rates
-            self._chart.options.clear()
-            self._chart.options.update(bars(view.rates))
-            self._chart.update()
+            self._chart.draw(bars(view.rates))
         say(self._missed, f"{view.missed} news came too fast to be counted or shown.")
         show_if(self._missed, view.missed > 0)
         self._list.show(message_rows(view)[:SHOWN_MESSAGES])

@@ -12,10 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from shimlet.identity import base58_encode
-
 from shimlet_host.dashboard.watch import View
-from shimlet_host.dashboard.words import printable, short_key
+from shimlet_host.dashboard.words import key_text, printable, short_key
 
 MAX_SPOTS = 40  # two rings whose labels can still be read
 ONE_RING = 12
@@ -54,7 +52,7 @@ def spots_of(view: View) -> tuple[list[Spot], int]:
     shown.sort(key=lambda each: (KINDS.index(each.kind), each.key))
     places = _places(len(shown))
     spots = [
-        Spot(base58_encode(each.key), each.label, each.kind, each.linked, each.outbound, *place)
+        Spot(key_text(each.key), each.label, each.kind, each.linked, each.outbound, *place)
         for each, place in zip(shown, places, strict=True)
     ]
     return spots, left_out
@@ -66,7 +64,7 @@ def _found(view: View) -> list[_Found]:
         _Found(
             peer.public_key,
             _label(peer.public_key, peer.alias),
-            "board" if base58_encode(peer.public_key) in boards else "manual",
+            "board" if key_text(peer.public_key) in boards else "manual",
             peer.connected,
             peer.outbound,
         )
@@ -88,12 +86,12 @@ def boards_of(view: View) -> set[str]:
     """Keys of those that passed on readings and were never seen in autopeering."""
     lists = view.neighbors
     seen = (*lists.known, *lists.chosen, *lists.accepted)
-    full = {base58_encode(each.public_key) for each in seen}
+    full = {key_text(each.public_key) for each in seen}
     return {series.source for series in view.series} - full
 
 
 def _label(public_key: bytes, alias: str) -> str:
-    return printable(alias, LONGEST_LABEL) or short_key(base58_encode(public_key))
+    return printable(alias, LONGEST_LABEL) or short_key(key_text(public_key))
 
 
 def _places(count: int) -> list[tuple[float, float]]:

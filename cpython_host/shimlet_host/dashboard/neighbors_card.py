@@ -20,6 +20,8 @@ class NeighborsCard:
     def __init__(self) -> None:
         with card("Verified peers") as self._count:
             self._list = RowList(OFF).classes("verified")
+        self._seen: object = None  # the lists come anew every few seconds, as one object
+        self._limit = 0
 
     def show(self, view: View) -> None:
         """Who is verified now."""
@@ -29,5 +31,7 @@ class NeighborsCard:
             self._list.props["empty"] = empty
             self._list.update()
         say(self._count, str(len(view.neighbors.known)) if auto else "")
-        rows = neighbor_rows(view, self._list.limit)
-        self._list.show(rows, max(len(view.neighbors.known), len(rows)))
+        if view.neighbors is not self._seen or self._list.limit != self._limit:
+            self._seen, self._limit = view.neighbors, self._list.limit
+            rows = neighbor_rows(view, self._list.limit)
+            self._list.show(rows, max(len(view.neighbors.known), len(rows)))

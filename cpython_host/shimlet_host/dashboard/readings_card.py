@@ -6,9 +6,9 @@ In: a View. Out: one small chart a series, which goes with the series. Used by p
 from __future__ import annotations
 
 from nicegui import ui
-from nicegui.element import Element
 
 from shimlet_host.dashboard.charts import spark
+from shimlet_host.dashboard.drawing import Drawing
 from shimlet_host.dashboard.parts import card, say, show_if
 from shimlet_host.dashboard.readings import Series
 from shimlet_host.dashboard.rows import names_of
@@ -59,12 +59,8 @@ class _Chart:
             with ui.element("div"):
                 self._value = ui.label().classes("value").style("display: inline")
                 self._unit = ui.label().classes("unit").style("display: inline")
-            self._line = ui.echart({}, renderer="svg").classes("spark")
+            self._line = Drawing(spark([])).classes("spark")
         self._points: list[tuple[float, float]] = []
-
-    @property
-    def element(self) -> Element:
-        return self._element
 
     def show(self, series: Series, via: str) -> None:
         """Name, last value and points."""
@@ -75,9 +71,7 @@ class _Chart:
         points = list(series.points)
         if points != self._points:
             self._points = points
-            self._line.options.clear()
-            self._line.options.update(spark(points))
-            self._line.update()
+            self._line.draw(spark(points))
 
     def remove(self) -> None:
         """Take it off the page."""

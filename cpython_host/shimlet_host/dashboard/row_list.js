@@ -1,8 +1,13 @@
-// Rows of text, as rows.py makes them. In: `rows`, `empty` (what to say without any), `more` (how
-// many are not shown). Out: the events `act` ({id, act}) and `more`. All of it is shown as text.
+// Rows of text, as rows.py makes them. In: `rows` as JSON, `empty` (what to say without any),
+// `more` (how many are not shown). Out: the events `act` ({id, act}) and `more`. All of it is shown as text.
 export default {
-  props: { rows: Array, empty: String, more: Number },
+  props: { rows: String, empty: String, more: Number },
   emits: ["act", "more"],
+  computed: {
+    list() {
+      return JSON.parse(this.rows);
+    },
+  },
   methods: {
     copy(event, text) {
       shimlet.copy(event.currentTarget, text);
@@ -10,8 +15,8 @@ export default {
   },
   template: `
     <div class="rows">
-      <div v-if="!rows.length" class="empty">{{ empty }}</div>
-      <div v-for="row in rows" :key="row.id" class="row-item" :class="{ own: row.own }" :data-id="row.id">
+      <div v-if="!list.length" class="empty">{{ empty }}</div>
+      <div v-for="row in list" :key="row.id" class="row-item" :class="{ own: row.own }" :data-id="row.id">
         <span v-if="row.chip" class="chip" :class="row.tone">{{ row.chip }}</span>
         <div class="what">
           <div class="who">

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shimlet.identity import base58_encode
-
 from shimlet_host.dashboard.watch import SeenMessage, View
-from shimlet_host.dashboard.words import duration, printable, short_key, size, tone_of
+from shimlet_host.dashboard.words import duration, key_text, printable, short_key, size, tone_of
 from shimlet_host.model import LOCAL, NeighborStatus, PeerStatus, PendingStatus
 
 LONGEST_NAME = 64  # characters: an alias at its longest
@@ -33,7 +31,7 @@ _ORDER = ("backing-off", "clock-not-set", "dialling", "waiting", "connected", "d
 
 def names_of(peers: Sequence[PeerStatus]) -> dict[str, str]:
     """Aliases by base58 keys."""
-    return {base58_encode(peer.public_key): peer.alias for peer in peers if peer.alias}
+    return {key_text(peer.public_key): peer.alias for peer in peers if peer.alias}
 
 
 def peer_rows(peers: Sequence[PeerStatus], now: float) -> list[Row]:
@@ -42,7 +40,7 @@ def peer_rows(peers: Sequence[PeerStatus], now: float) -> list[Row]:
 
 
 def _peer(peer: PeerStatus, now: float) -> Row:
-    key = base58_encode(peer.public_key)
+    key = key_text(peer.public_key)
     dials = "we dial" if peer.outbound else "it dials"
     return {
         "id": key,
@@ -85,7 +83,7 @@ def in_order(peers: Sequence[PeerStatus], wanted: str) -> list[PeerStatus]:
 
 
 def _searched(peer: PeerStatus) -> str:
-    key = base58_encode(peer.public_key)
+    key = key_text(peer.public_key)
     return f"{peer.alias} {key} {peer.address} {peer.state}".lower()
 
 
@@ -99,7 +97,7 @@ def pending_rows(pending: Sequence[PendingStatus], now: float) -> list[Row]:
 
 
 def _pending(pending: PendingStatus, now: float) -> Row:
-    key = base58_encode(pending.public_key)
+    key = key_text(pending.public_key)
     calls = "one call" if pending.attempts == 1 else f"{pending.attempts} calls"
     return {
         "id": key,
@@ -126,7 +124,7 @@ def neighbor_rows(view: View, limit: int) -> list[Row]:
 
 
 def _neighbor(peer: NeighborStatus, kind: str, names: Mapping[bytes, str]) -> Row:
-    key = base58_encode(peer.public_key)
+    key = key_text(peer.public_key)
     services = "  ·  ".join(f"{name} {address}" for name, address in peer.services.items())
     manual = peer.public_key in names
     return {
