@@ -29,6 +29,7 @@ README = document("common/README.md")
 PROTOCOL = document("common/protocol.md")
 THREATS = document("common/threats.md")
 HOST = document("cpython_host/README.md")
+TESTS = document("tests/README.md")
 SOURCES = ("common", "cpython_host", "firmware", "tests", "boards")
 
 
@@ -136,6 +137,13 @@ def test_the_map_of_the_full_node_has_every_module_of_it() -> None:
     packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
     assert modules | packages == {name for name in listed if name.count("/") < 2}
     assert all((folder / name).exists() for name in listed)
+
+
+def test_every_folder_of_the_tests_is_explained() -> None:
+    listed = names_of(table(TESTS.text, "folder", "what it tests", "runs on"))
+    tests = (path for path in (ROOT / "tests").iterdir() if path.is_dir())
+    there = {f"{path.name}/" for path in tests if any(path.glob("[!_]*.*"))}
+    assert listed == there
 
 
 def test_the_doctors_tables_have_its_causes() -> None:
