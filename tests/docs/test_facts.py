@@ -30,6 +30,7 @@ PROTOCOL = document("common/protocol.md")
 THREATS = document("common/threats.md")
 HOST = document("cpython_host/README.md")
 TESTS = document("tests/README.md")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SOURCES = ("common", "cpython_host", "firmware", "tests", "boards")
 
 
@@ -74,7 +75,7 @@ def defined() -> set[str]:
     found = set()
     for path in FILES.values():
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
                 found.add(node.name)
             elif isinstance(node, ast.Name):
                 found.add(node.id)
@@ -105,21 +106,28 @@ def test_every_function_that_the_architecture_names_exists(page: Document) -> No
 
 @cache
 def classes() -> dict[str, set[str]]:
-    """The functions of the classes of each name."""
+    """The functions and attributes of the classes of each name."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in FILES.values():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
-                found[node.name] |= {each.name for each in node.body if hasattr(each, "name")}
+                below = list(ast.walk(node))
+                found[node.name] |= {each.name for each in below if isinstance(each, FUNCTIONS)}
+                found[node.name] |= {ast.unparse(each)[5:] for each in below if is_own(each)}
     return found
+
+
+def is_own(node: ast.AST) -> bool:
+    """Whether it is self.something."""
+    return isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"
 
 
 def test_every_word_of_the_glossary_is_in_the_code() -> None:
     for word, _, cell in table(README.text, "word", "meaning", "in the code"):
         for name in names_in(cell):
             if not name.endswith(".py"):
-                for part in name.removesuffix("()").split("."):
-                    assert part in defined(), (word, name)
+                owner, _, last = name.removesuffix("()").rpartition(".")
+                assert last in (classes()[owner] if owner else defined()), (word, name)
 
 
 def test_the_maps_have_every_module_of_the_core_and_of_autopeering() -> None:
