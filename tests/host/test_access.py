@@ -15,6 +15,7 @@ import pytest
 from host.processes import NodeProcess, running
 from host.shell import process, shimlet, without_variables
 from host.test_web import A, RecordingNode, assert_error
+from shimlet.identity import base58_encode
 from shimlet_host.access import TOKEN_FILE, announced, load_token, read_token
 from shimlet_host.config import ConfigError, load_config
 from shimlet_host.files import create_once
@@ -22,6 +23,7 @@ from shimlet_host.model import ServeError, StoreError
 from shimlet_host.web import create_app
 from shimlet_host.web.access import Access
 from shimlet_host.web.callers import REQUESTS_AT_ONCE, WRONG_AT_ONCE, Callers
+from shimlet_host.web.limits import MAX_BODY
 from shimlet_host.web.rates import MAX_SOURCES, Rates
 
 TOKEN = "t" * 43
@@ -170,6 +172,18 @@ def test_passwords_cannot_be_guessed_fast_and_the_token_still_works() -> None:
     talk(WITH_PASSWORD, conversation, "127.0.0.1")
 
 
+def test_tokens_cannot_be_guessed_fast_either() -> None:
+    async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
+        wrong = {"Authorization": f"Bearer {TOKEN[:-1]}x"}
+        for _ in range(WRONG_AT_ONCE):
+            assert_error(await client.post("/messages", json={}, headers=wrong), 401)
+        assert_error(await client.post("/messages", json={}, headers=wrong), 429, "wait")
+        answer = await client.post("/messages", json={"payload": "x"}, headers=BEARER)
+        assert answer.status_code == 201
+
+    talk(WORLD, conversation)
+
+
 # Rates
 
 
@@ -310,6 +324,28 @@ def test_ten_thousand_peers_at_once_are_refused_with_the_limit() -> None:
         assert node.known == {}
 
     talk(Access(), conversation, "127.0.0.1")
+
+
+def test_a_real_node_takes_as_many_peers_as_it_can_hold_and_says_when_it_is_full(
+    tmp_path: Path,
+) -> None:
+    node = NodeProcess(tmp_path / "node")
+
+    def entries(numbers: range) -> list[dict[str, str]]:
+        keys = [base58_encode(number.to_bytes(32, "big")) for number in numbers]
+        return [{"publicKey": key, "address": "192.0.2.7:14666"} for key in keys]
+
+    with running(node):
+        status, answer = node.ask("POST", PEERS, entries(range(1, 10_001)))
+        assert status == 400 and "10000 entries" in answer["error"]
+        status, answer = node.ask("POST", PEERS, entries(range(1, 30_001)))
+        assert status == 413 and str(MAX_BODY) in answer["error"]
+        assert node.ask("GET", PEERS) == (200, [])
+        assert node.ask("POST", PEERS, entries(range(1, 1001)))[0] == 204
+        status, answer = node.ask("POST", PEERS, entries(range(1001, 1002)))
+        assert status == 400 and "1000 peers" in answer["error"]
+        assert len(node.ask("GET", PEERS)[1]) == 1000
+        assert node.ask("DELETE", PEERS, entries(range(1, 1001)))[0] == 204
 
 
 # The token file
