@@ -82,9 +82,7 @@ def test_no_request_brings_a_node_to_an_answer_that_is_not_documented(
     show_in_summary(f"Schemathesis: {generated(report)} requests, seed {SEED} (SHIMLET_SEED)")
 
 
-def test_beyond_loopback_no_change_is_made_without_the_token(
-    tmp_path: Path, show_in_summary: Show
-) -> None:
+def test_beyond_loopback_no_change_is_made_without_the_token(tmp_path: Path) -> None:
     node = NodeProcess(tmp_path / "node", {"webapi.bindAddress": "0.0.0.0:0"})
     with running(node):
         token = read_token(node.folder / "shimletdb")
