@@ -380,6 +380,16 @@ def test_neighbors_stay_when_the_salts_are_updated():
     assert [set(node.links) for node in nodes] == before
 
 
+def test_the_public_salt_is_that_of_the_moment_after_any_jump_of_the_clock():
+    world, (ours, _) = met(salt_update_interval_s=100.0)
+    selection = ours.core.selection
+    for jump in (0, 5000, -5000, 150, -150, 0):
+        moment = ours.core.local.unix_time = world.unix_time + jump
+        found = selection._current_salt()
+        assert found.expiration_time - 100 <= moment < found.expiration_time, jump
+        assert selection.public_salt == found
+
+
 def test_a_neighbor_that_is_no_longer_verified_is_dropped():
     world = World(parameters=replace(PARAMETERS, verification_lifetime_s=60.0))
     ours, theirs = world.started(2)

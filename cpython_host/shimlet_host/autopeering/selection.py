@@ -71,8 +71,11 @@ class Selection:
         self._local.events.append(SaltUpdated(*self.public_salt))
 
     def _current_salt(self) -> PublicSalt:
-        """The public salt, renewed if it has expired before its timer, as after a sleep."""
-        if self._local.unix_time >= self.public_salt.expiration_time:
+        """The public salt of this moment, also if a sleep or a jump of the clock has left it
+        before its timer.
+        """
+        left_s = self.public_salt.expiration_time - self._local.unix_time
+        if not 0 < left_s <= int(self._local.parameters.salt_update_interval_s):
             self._update_salts()
         return self.public_salt
 
