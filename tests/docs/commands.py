@@ -157,6 +157,7 @@ SHOWN = (
 ELSEWHERE = (
     RunBy("pip install .", "packaging/try_packages.py", "install"),
     RunBy("pip install '.[board]'", "packaging/try_packages.py", "install"),
+    RunBy("pip install '.[dashboard]'", "packaging/try_packages.py", "check_dashboard"),
     RunBy("sudo python3 -m venv", "packaging/try_service.py", "commands"),
     RunBy("sudo /opt/shimlet/bin/pip", "packaging/try_service.py", "commands"),
     RunBy("sudo useradd", "packaging/try_service.py", "commands"),

@@ -6,83 +6,28 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
 from docs.documents import ROOT, document, names_in, table, tables
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from docs.wire import PROTOCOL, check_sizes, classes, kinds_of, messages, plain, read
 from google.protobuf.json_format import MessageToDict
 from shimlet import gossip, sentences
-from shimlet_host.autopeering import decoding
+from shimlet_host.autopeering import decoding, encoding
+from shimlet_host.autopeering.messages import (
+    DiscoveryRequest,
+    DiscoveryResponse,
+    PeerEntry,
+    PeeringDrop,
+    PeeringRequest,
+    PeeringResponse,
+    Ping,
+    Pong,
+    Service,
+)
 from shimlet_host.autopeering.reasons import Reason
-
-PROTOCOL = document("common/protocol.md")
-HEAD = ("message", "no.", "field", "kind", "what")
-FIELD = descriptor_pb2.FieldDescriptorProto
-SCALARS = {
-    "uint32": FIELD.TYPE_UINT32,
-    "int64": FIELD.TYPE_INT64,
-    "fixed64": FIELD.TYPE_FIXED64,
-    "string": FIELD.TYPE_STRING,
-    "bool": FIELD.TYPE_BOOL,
-    "bytes": FIELD.TYPE_BYTES,
-}
-
-
-@cache
-def messages() -> dict[str, tuple[int | None, list[tuple[int, str, str]]]]:
-    """Each message of the tables: its type byte, if it has one, and number, name, kind of each
-    field.
-    """
-    found: dict[str, tuple[int | None, list[tuple[int, str, str]]]] = {}
-    name = ""
-    for rows in tables(PROTOCOL.text):
-        if tuple(rows[0]) != HEAD:
-            continue
-        for message, number, field, kind, _ in rows[1:]:
-            if message:
-                match = re.fullmatch(r"(\w+)(?: \((\d+)\))?", message)
-                assert match is not None, message
-                name = match[1]
-                found[name] = (int(match[2]) if match[2] else None, [])
-            found[name][1].append((int(number), field, kind))
-    return found
-
-
-def _add_field(message: Any, number: int, name: str, kind: str) -> None:
-    field = message.field.add(name=name, number=number, label=FIELD.LABEL_OPTIONAL)
-    scalar = SCALARS.get(kind.partition(",")[0])
-    if scalar is not None:
-        field.type = scalar
-        return
-    field.type = FIELD.TYPE_MESSAGE
-    if kind.startswith("map of string to "):
-        entry = message.nested_type.add(name="MapEntry")
-        entry.options.map_entry = True
-        _add_field(entry, 1, "key", "string")
-        _add_field(entry, 2, "value", kind.removeprefix("map of string to "))
-        field.type_name = f".page.{message.name}.MapEntry"
-    else:
-        field.type_name = f".page.{kind.removeprefix('repeated ')}"
-    if kind.startswith(("map", "repeated")):
-        field.label = FIELD.LABEL_REPEATED
-
-
-@cache
-def classes() -> dict[str, Any]:
-    """Message classes of the official protobuf package, made of the page's tables."""
-    file = descriptor_pb2.FileDescriptorProto(name="page.proto", package="page", syntax="proto3")
-    for name, (_, fields) in messages().items():
-        message = file.message_type.add(name=name)
-        for number, field, kind in fields:
-            _add_field(message, number, field, kind)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"page.{name}"))
-        for name in messages()
-    }
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -91,54 +36,9 @@ def rows(name: str) -> list[dict[str, Any]]:
     return found
 
 
-def read(name: str, data: bytes) -> Any:
-    """By the class of the table, which must know every field."""
-    message = classes()[name]()
-    message.ParseFromString(data)
-    known = classes()[name]()
-    known.ParseFromString(data)
-    known.DiscardUnknownFields()
-    # In length only: entries of a map may come in any order.
-    assert len(known.SerializeToString()) == len(data), (name, data.hex())
-    return message
-
-
-def plain(value: Any) -> Any:
-    """A parsed field as the recorded rows spell it; None for a nested message that is absent."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, (bool, int, str)):
-        return value
-    if hasattr(value, "DESCRIPTOR"):
-        return {each.name: plain_field(value, each.name) for each in value.DESCRIPTOR.fields}
-    if hasattr(value, "items"):
-        return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value]
-
-
-def plain_field(message: Any, name: str) -> Any:
-    value = getattr(message, name)
-    absent = hasattr(value, "DESCRIPTOR") and not message.HasField(name)
-    return None if absent else plain(value)
-
-
 def recorded(row: dict[str, Any]) -> Any:
     """The fields of a row; JSON has the largest numbers as text."""
     return json.loads(re.sub(r'"(\d{19,20})"', r"\1", json.dumps(row["fields"])))
-
-
-def kinds_of(name: str) -> dict[str, str]:
-    return {field: kind for _, field, kind in messages()[name][1]}
-
-
-def check_sizes(message: Any) -> None:
-    """Fields whose size the page names have it."""
-    for field, kind in kinds_of(message.DESCRIPTOR.name).items():
-        value = getattr(message, field)
-        if kind.startswith("bytes, ") and value:
-            assert len(value) == int(kind.removeprefix("bytes, ")), (field, value)
-        elif hasattr(value, "DESCRIPTOR"):
-            check_sizes(value)
 
 
 @pytest.mark.parametrize("row", rows("udp_messages"), ids=lambda row: row["name"])
@@ -152,6 +52,53 @@ def test_the_table_of_udp_messages_reads_what_existing_nodes_sent(row: dict[str,
         check_sizes(message)
     ours = decoding.decode(data)
     assert type(ours).__name__ == name
+
+
+HASH, KEY, SALT = bytes(range(32)), bytes(range(1, 33)), bytes(range(20))
+SERVICES = {"gossip": Service("tcp", 14666), "peering": Service("udp", 14626)}
+OURS = [  # every field has a value of its own
+    (encoding.encode_ping, Ping(1, 40, 1_800_000_000, "0.0.0.0", 14626, "192.0.2.1")),
+    (encoding.encode_pong, Pong(HASH, SERVICES, "192.0.2.1")),
+    (encoding.encode_discovery_request, DiscoveryRequest(1_800_000_000)),
+    (
+        encoding.encode_discovery_response,
+        DiscoveryResponse(HASH, [PeerEntry(KEY, "192.0.2.7", SERVICES)]),
+    ),
+    (encoding.encode_peering_request, PeeringRequest(1_800_000_000, SALT, 1_800_007_200)),
+    (encoding.encode_peering_response, PeeringResponse(HASH, True)),
+    (encoding.encode_peering_drop, PeeringDrop(1_800_000_000)),
+]
+
+
+@pytest.mark.parametrize(("encode", "ours"), OURS, ids=lambda each: type(each).__name__)
+def test_the_table_reads_what_our_codecs_write(encode: Callable[[Any], bytes], ours: Any) -> None:
+    name = type(ours).__name__
+    data = encode(ours)
+    assert data[0] == messages()[name][0]
+    message = read(name, data[1:])
+    check_sizes(message)
+    assert plain(message) == in_plain(ours)
+    assert all(kind is not None for kind in plain(message).values())
+
+
+def in_plain(value: Any) -> Any:
+    """A message of ours as the tables have it: services in a map, the salt as a message."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, PeeringRequest):
+        salt = {"bytes": in_plain(value.salt), "exp_time": value.expiration_time}
+        return {"timestamp": value.timestamp, "salt": salt}
+    if isinstance(value, Service):
+        return value._asdict()
+    if isinstance(value, dict):
+        return {"map": {name: in_plain(service) for name, service in value.items()}}
+    if isinstance(value, list):
+        return [in_plain(each) for each in value]
+    if isinstance(value, PeerEntry):
+        return {name: in_plain(each) for name, each in value._asdict().items()}
+    if is_dataclass(value):
+        return {each.name: in_plain(getattr(value, each.name)) for each in fields(value)}
+    return value
 
 
 def test_all_messages_that_we_decode_are_in_the_table_and_no_others() -> None:
