@@ -242,3 +242,14 @@ def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
     assert f"{closed} cannot be written: Permission denied" in folder_told
     assert "node.dataDirectory" in folder_told
     assert "peers.db cannot be used: it cannot be opened" in store_told
+
+
+def test_a_clock_that_jumps_back_changes_no_order(tmp_path: Path) -> None:
+    moments = iter([5000.0, 1000.0, 9000.0, 2000.0])
+    store = Store(tmp_path, print, clock=lambda: next(moments))
+    for number in range(4):
+        store.put(message_id(number), b"%d" % number)
+        store.flush()
+    assert [m.data for m in store.messages(9)] == [b"3", b"2", b"1", b"0"], "as they came"
+    assert [m.received for m in store.messages(9)] == [2000.0, 9000.0, 1000.0, 5000.0]
+    store.close()
