@@ -76,6 +76,8 @@ def test_operations_have_names_descriptions_and_valid_schemas() -> None:
         jsonschema_rs.meta.validate(schema)
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(names) == len(set(names)) > 10
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert schema["description"].endswith("."), name
     tags = {tag["name"] for tag in DOCUMENT["tags"]}
     for path, method, operation in operations():
         assert set(operation["tags"]) <= tags, (path, method)

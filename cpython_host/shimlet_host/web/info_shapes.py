@@ -24,6 +24,8 @@ from shimlet_host.web.shapes import SHORT_ID_BYTES
 
 
 class TimeServerShape(BaseModel):
+    """How many questions were answered, were none, or came too often."""
+
     address: str
     answered: int
     ignored: int
@@ -140,8 +142,9 @@ def _failed_link(link: FailedLink) -> FailedLinkShape:
 
 
 class InfoShape(BaseModel):
-    """The last ones tell whoever pairs with this node where and when it is, and why it refused the
-    last call that claimed to be of a known peer.
+    """Who this node is, and for whoever pairs with it where and when: `refusals` say why the last
+    call that claimed to be of a known peer was refused. `identityID` is `nodeID` in short,
+    `uptime` is in seconds, `unixTime` is 0 while the clock is plainly not set.
     """
 
     publicKey: str

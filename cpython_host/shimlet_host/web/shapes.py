@@ -26,11 +26,17 @@ SHORT_ID_BYTES = 8
 
 
 class ErrorShape(BaseModel):
+    """Why not, as a sentence."""
+
     error: str
 
 
 class PeerShape(BaseModel):
-    """The first four as existing nodes write them; the rest is ours."""
+    """A known peer; the first four fields as existing nodes write them. `state` is connected,
+    dialling, waiting, backing-off, clock-not-set or disabled. `lastError` is a name, and
+    `lastErrorText` says what to do. `nextAttempt` is when we dial. `counters` are those of the
+    link that is up, `rtt` is its round trip in ms.
+    """
 
     publicKey: str
     address: str
@@ -66,6 +72,8 @@ class PeerShape(BaseModel):
 
 
 class PendingShape(BaseModel):
+    """A caller that proved its key and is not listed; `remoteIP` is where it called from last."""
+
     publicKey: str
     remoteIP: str
     firstSeen: float
@@ -84,6 +92,8 @@ class PendingShape(BaseModel):
 
 
 class ServiceShape(BaseModel):
+    """`id` is peering (UDP) or gossip (TCP)."""
+
     id: str
     address: str
 
@@ -121,6 +131,10 @@ class NeighborChangeShape(BaseModel):
 
 
 class NeighborsShape(BaseModel):
+    """`known` are the verified peers, if they were asked for. We chose some neighbors and dial
+    them; others chose us, and we accepted them.
+    """
+
     known: list[NeighborShape]
     chosen: list[NeighborShape]
     accepted: list[NeighborShape]
@@ -157,10 +171,14 @@ class MessageShape(BaseModel):
 
 
 class PublishedShape(BaseModel):
+    """The message's BLAKE2b-256."""
+
     id: str
 
 
 class HealthShape(BaseModel):
+    """All is well."""
+
     status: Literal["ok"] = "ok"
 
 
