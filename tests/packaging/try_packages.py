@@ -90,7 +90,8 @@ def check_contents(project: Path, sdist: Path, wheel: Path) -> None:
     assert found == wanted, f"the wheel differs: {found ^ wanted}"
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
-    missing = {"pyproject.toml", "README.md", "LICENSE"} - inside
+    service = {"cpython_host/systemd/shimlet.service", "cpython_host/systemd/config.json"}
+    missing = {"pyproject.toml", "README.md", "LICENSE", "Dockerfile", *service} - inside
     assert not missing, f"not in the sdist: {missing}"
 
 
