@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import venv
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -95,12 +99,9 @@ def check_contents(project: Path, sdist: Path, wheel: Path) -> None:
     assert not missing, f"not in the sdist: {missing}"
 
 
-def check_command(shimlet: Path, folder: Path) -> None:
-    """A new user's first minute."""
-    run(shimlet, "--version", cwd=folder)
-    key = json.loads(run(shimlet, "init", "--json", cwd=folder))["publicKey"]
-    assert run(shimlet, "id", "--address", "192.0.2.7", cwd=folder).startswith(f"{key}@192.0.2.7:")
-    run(shimlet, "config", "check", cwd=folder)
+@contextmanager
+def running(shimlet: Path, folder: Path) -> Iterator[str]:
+    """A node, and the URL of its web API."""
     ports = ["--set", "webapi.bindAddress=127.0.0.1:0", "--set", "gossip.bindAddress=127.0.0.1:0"]
     node = subprocess.Popen([shimlet, "run", *ports], cwd=folder, stderr=subprocess.DEVNULL)
     try:
@@ -109,14 +110,46 @@ def check_command(shimlet: Path, folder: Path) -> None:
         while not url.exists():
             assert node.poll() is None and time.monotonic() < deadline, "the node did not start"
             time.sleep(0.05)
-        assert json.loads(run(shimlet, "status", "--json", cwd=folder))["info"]["publicKey"] == key
-        run(shimlet, "publish", "hello", cwd=folder)
-        with urllib.request.urlopen(url.read_text().strip() + "/readyz", timeout=5) as answer:
-            assert answer.status == 200
+        yield url.read_text().strip()
     finally:
         node.terminate()
         status = node.wait(timeout=PATIENCE_S)
     assert status == 0, f"the node ended with {status}"
+
+
+def ask(url: str) -> tuple[int, str]:
+    """Status and text of an answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def check_command(shimlet: Path, folder: Path) -> None:
+    """A new user's first minute."""
+    run(shimlet, "--version", cwd=folder)
+    key = json.loads(run(shimlet, "init", "--json", cwd=folder))["publicKey"]
+    assert run(shimlet, "id", "--address", "192.0.2.7", cwd=folder).startswith(f"{key}@192.0.2.7:")
+    run(shimlet, "config", "check", cwd=folder)
+    with running(shimlet, folder) as url:
+        assert json.loads(run(shimlet, "status", "--json", cwd=folder))["info"]["publicKey"] == key
+        run(shimlet, "publish", "hello", cwd=folder)
+        assert ask(f"{url}/readyz")[0] == 200
+        status, text = ask(f"{url}/")
+        assert status == 404 and "pip install 'shimlet[dashboard]'" in text, text
+
+
+def check_dashboard(python: Path, shimlet: Path, wheel: Path, folder: Path) -> None:
+    """The extra brings the page, and all that the page loads."""
+    install(python, Path(f"{wheel}[dashboard]"))
+    with running(shimlet, folder) as url:
+        status, page = ask(f"{url}/")
+        assert status == 200 and "<title>Shimlet</title>" in page, page[:500]
+        parts = set(re.findall(r'["(](/dashboard/_nicegui/[^"()]+\.(?:js|css))["?)]', page))
+        assert any("row_list" in part for part in parts), parts
+        for part in parts:
+            assert ask(url + part)[0] == 200, part
 
 
 def check_help(python: Path, shimlet: Path, folder: Path) -> None:
@@ -155,6 +188,8 @@ def main() -> None:
             check_command(shimlet, folder)
             print(f"pip install {what.name if what != project else '.'}: shimlet works")
         check_help(python, shimlet, user)
+        check_dashboard(python, shimlet, wheel, folder)
+        print("pip install '.[dashboard]': there is a dashboard")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass
 
 from shimlet_host.dashboard.watch import View
-from shimlet_host.dashboard.words import key_text, printable, short_key
+from shimlet_host.dashboard.words import printable, short_key
+from shimlet_host.key_text import key_text
 
 MAX_SPOTS = 40  # two rings whose labels can still be read
 ONE_RING = 12

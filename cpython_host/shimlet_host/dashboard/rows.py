@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shimlet_host.dashboard.watch import SeenMessage, View
-from shimlet_host.dashboard.words import duration, key_text, printable, short_key, size, tone_of
+from shimlet_host.dashboard.words import duration, printable, short_key, size, tone_of
+from shimlet_host.key_text import key_text
 from shimlet_host.model import LOCAL, NeighborStatus, PeerStatus, PendingStatus
 
 LONGEST_NAME = 64  # characters: an alias at its longest

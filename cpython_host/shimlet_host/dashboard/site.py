@@ -31,8 +31,6 @@ _ASSETS = tuple(
     for kind in ("static", "libraries", "components", "resources", "esm")
 )
 _SOCKET = "/_nicegui_ws/"
-# The names of NiceGUI's assets hold its version, so a browser may keep them.
-_KEEP = "private, max-age=31536000, immutable"
 
 
 class Site:
@@ -52,7 +50,6 @@ class Site:
             binding_refresh_interval=None,
             reconnect_timeout=RECONNECT_S,
             message_history_length=MESSAGE_HISTORY,
-            cache_control_directives=_KEEP,
             gzip_middleware_factory=None,  # compressing a megabyte would hold up packets
             tailwind=False,
             show_welcome_message=False,

@@ -6,11 +6,6 @@ and marks that turn the direction of writing, and cut to a length. Pure.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from shimlet.identity import base58_encode
-
-KEYS_KEPT = 4096  # all known and verified peers; half a megabyte
 SHORT_KEY = 6  # characters kept at each end of a key
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
@@ -23,12 +18,6 @@ TONES = {
     "clock-not-set": "bad",
     "disabled": "off",
 }
-
-
-@lru_cache(KEYS_KEPT)
-def key_text(public_key: bytes) -> str:
-    """A key in base58, kept, because encoding takes a tenth of the time of a Ping."""
-    return base58_encode(public_key)
 
 
 def short_key(key: str) -> str:
