@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,7 @@ def test_a_node_with_all_its_parts_makes_only_calls_that_the_filter_lets_through
     with running(node):
         assert node.ask("POST", "/messages", {"payload": "hello"})[0] == 201
         assert node.ask("GET", "/messages")[0] == 200
+        look_at_the_dashboard(node)
         tracer = node.process.pid
         traced = Path(f"/proc/{tracer}/task/{tracer}/children").read_text().split()
         os.kill(int(traced[0]), signal.SIGTERM)
@@ -171,6 +173,12 @@ def test_a_node_with_all_its_parts_makes_only_calls_that_the_filter_lets_through
         made -= {"fchown"}  # SQLite gives its files away only as root
     assert {"epoll_wait", "sendto", "fsync"} <= made or {"epoll_wait", "fdatasync"} <= made, made
     assert not made - allowed_calls(tool)
+
+
+def look_at_the_dashboard(node: NodeProcess) -> None:
+    """What it needs is loaded by then."""
+    with urllib.request.urlopen(f"{node.url}/dashboard/", timeout=60) as answer:
+        assert answer.status == 200 and b"<html" in answer.read()
 
 
 def refuse_writable_code() -> None:
@@ -189,4 +197,5 @@ def test_a_node_runs_where_no_memory_is_both_written_and_executed(tmp_path: Path
     node.before = refuse_writable_code
     with running(node):
         assert node.ask("POST", "/messages", {"payload": "hello"})[0] == 201
+        look_at_the_dashboard(node)
         assert node.stop() == 0
