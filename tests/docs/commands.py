@@ -133,8 +133,8 @@ SHOWN = (
     ),
     RunBy(
         "A firmware for ESP32",
-        "host/test_firmware_image.py",
-        "test_the_command_prints_all_that_is_missing",
+        "docs/test_shown_answers.py",
+        "test_all_that_is_missing_for_a_firmware_is_said_as_shown",
     ),
     RunBy(
         "Stopping what runs",
@@ -148,8 +148,8 @@ SHOWN = (
     ),
     RunBy(
         "The board dials, because",
-        "host/test_doctor_starts.py",
-        "test_a_port_that_is_closed_because_the_full_node_listens_elsewhere",
+        "docs/test_shown_answers.py",
+        "test_a_port_that_is_closed_is_said_as_shown",
     ),
 )
 
