@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer
+from docs.documents import documents
 from shimlet_host.cli import app
 
 KEY = "4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS"
@@ -50,6 +53,19 @@ def test_the_example_in_the_help_is_taken_by_the_command(name: str) -> None:
     assert lines and parse(lines[0]) == name
     for line in lines[1:]:
         parse(line)
+
+
+def test_every_option_that_a_document_names_is_one_of_a_command() -> None:
+    options = (each.opts for command in COMMANDS.values() for each in command.params)
+    known = {option for several in options for option in several}
+    words = [sys.executable, "-m", "shimlet_host.board.emulator", "--help"]
+    emulator = subprocess.run(words, capture_output=True, text=True, timeout=60).stdout
+    known |= set(re.findall(r"--[a-z-]+", emulator)) | {"--help"}
+    for page in documents():
+        for code in page.code:
+            if code.startswith(("--", "shimlet ")):
+                for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code):
+                    assert option in known, f"{page.name}: no command takes {option}"
 
 
 def test_an_example_with_an_unknown_option_would_be_found() -> None:
