@@ -53,6 +53,7 @@ def test_what_is_not_right_is_told_in_a_sentence_and_changes_nothing(
     for typed, told in (
         ("hello", "A node is written KEY@HOST:PORT"),
         (f"{node.public_key}@192.0.2.1", "192.0.2.1"),
+        (f"{node.public_key}@{HOSTILE}:1", "<img src=x"),
         (f"{node.public_key}@{node.gossip}", node.public_key),
     ):
         page.type(".one-string-input input", typed)
@@ -120,6 +121,20 @@ def test_who_this_node_is_can_be_copied_and_scanned(page: Browser, node: AutoPro
     page.run("navigator.clipboard.writeText = async (text) => { copied.push(text); }")
     page.click(".one-string")
     page.until(lambda: page.run("return copied") == [one_string], "nothing was copied")
+
+
+def test_light_and_dark_follow_the_system_until_the_operator_chooses(
+    page: Browser, node: AutoProcess
+) -> None:
+    dark = "return document.body.classList.contains('body--dark')"
+    for scheme in ("dark", "light"):
+        page.prefer(scheme)
+        page.until(lambda scheme=scheme: page.run(dark) == (scheme == "dark"), f"not {scheme}")
+    page.click("header .action")
+    page.until(lambda: page.run(dark), "it stays light")
+    page.open(f"{node.url}/dashboard/")
+    page.until(lambda: page.run(dark), "the choice is forgotten")
+    page.run("localStorage.clear()")
 
 
 def test_a_browser_gets_in_with_the_token_as_its_password(chrome: Browser, tmp_path: Path) -> None:

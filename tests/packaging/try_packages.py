@@ -145,7 +145,7 @@ def check_dashboard(python: Path, shimlet: Path, wheel: Path, folder: Path) -> N
     install(python, Path(f"{wheel}[dashboard]"))
     with running(shimlet, folder) as url:
         status, page = ask(f"{url}/")
-        assert status == 200 and "<title>Shimlet</title>" in page, page[:500]
+        assert status == 200 and "<title>Shimlet " in page, page[:500]
         parts = set(re.findall(r'["(](/dashboard/_nicegui/[^"()]+\.(?:js|css))["?)]', page))
         assert any("row_list" in part for part in parts), parts
         for part in parts:

@@ -19,6 +19,8 @@ from shimlet_host.dashboard.peers_card import PeersCard
 from shimlet_host.dashboard.readings_card import ReadingsCard
 from shimlet_host.dashboard.summary import Summary, Top
 from shimlet_host.dashboard.watch import REFRESH_S, View, Watch
+from shimlet_host.dashboard.words import short_key
+from shimlet_host.key_text import key_text
 
 
 @cache
@@ -53,7 +55,9 @@ class Page:
                 graph = GraphCard()
                 readings = ReadingsCard()
         self._parts = (top, summary, peers, messages, neighbors, identity, graph, readings)
-        self._show(self._watch.look())
+        view = self._watch.look()
+        ui.page_title(f"Shimlet {short_key(key_text(view.info.public_key))}")
+        self._show(view)
         ui.timer(REFRESH_S, self._refresh, immediate=False)
 
     def _refresh(self) -> None:
