@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from docs.commands import commands, in_pages
-from docs.documents import Block, documents
+from docs.documents import Block, document, documents, names_in, table
 from host.processes import PATIENCE_S, NodeProcess, running
 from host.shell import process
 from shimlet_host.config.schema import REMEDIES
@@ -170,3 +170,15 @@ def test_every_config_that_a_document_shows_is_taken(tmp_path: Path) -> None:
         (tmp_path / "config.json").write_text(text)
         done = process(tmp_path, "config", "check")
         assert done.status == 0 and "warning" not in done.err.lower(), (text, done)
+
+
+def test_the_data_folder_holds_what_the_document_lists(node: NodeProcess) -> None:
+    rows = table(document(HOST).section("The data folder"), "file", "holds")
+    listed = {name for cell, _ in rows for name in names_in(cell)}
+    there = {path.name for path in (node.folder / "shimletdb").iterdir()}
+    assert {name for name in there if not name.endswith(("-wal", "-shm", "-journal"))} == listed
+    secret = [cell for cell, holds in rows if "mode 0600" in holds]
+    assert len(secret) >= 2
+    for cell in secret:
+        mode = (node.folder / "shimletdb" / names_in(cell)[0]).stat().st_mode
+        assert mode & 0o777 == 0o600, cell
