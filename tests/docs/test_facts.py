@@ -31,6 +31,7 @@ THREATS = document("common/threats.md")
 HOST = document("cpython_host/README.md")
 TESTS = document("tests/README.md")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+MANY_SECTIONS = 8
 SOURCES = ("common", "cpython_host", "firmware", "tests", "boards")
 
 
@@ -49,6 +50,16 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(page: Document)
             target /= "README.md"
         if anchor:
             assert anchor in Document(target).anchors, f"{page.name}: {link} has no such heading"
+
+
+def test_long_pages_begin_with_all_their_sections_in_order() -> None:
+    for page in documents():
+        sections = re.findall(r"^## (.+)$", page.prose, re.MULTILINE)
+        contents = re.search(r"^On this page:(.+?)\n\n", page.text, re.MULTILINE | re.DOTALL)
+        assert contents or len(sections) <= MANY_SECTIONS, f"{page.name} has no list of contents"
+        if contents:
+            listed = re.findall(r"\[([^\]]+)\]\(#", contents[1])
+            assert listed == sections, f"{page.name}: the list of contents is {listed}"
 
 
 def python_files() -> list[Path]:
