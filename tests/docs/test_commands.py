@@ -19,6 +19,7 @@ from docs.commands import (
     ELSEWHERE,
     NOT_HERE,
     PICTURES,
+    SHELLS,
     SHOWN,
     Command,
     RunBy,
@@ -171,6 +172,15 @@ def test_the_tables_hold_no_command_that_stands_nowhere(table: list[str]) -> Non
 
 def expansion_of(command: Command) -> str | None:
     return expansion(command.text) if target_of(command.text) else None
+
+
+# json: test_web_examples.py. python: test_python_examples.py. yaml: tests/host/test_metrics.py.
+LANGUAGES = {"", "json", "python", "yaml", *SHELLS}
+
+
+def test_every_block_is_of_a_language_that_a_test_reads() -> None:
+    for page in documents():
+        assert {block.language for block in page.blocks} <= LANGUAGES, page.name
 
 
 def test_every_block_without_a_language_is_one_of_commands_or_is_known() -> None:

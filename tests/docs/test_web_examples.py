@@ -7,6 +7,7 @@ curl installed it is curl that asks; else a reader of its few options.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from shimlet_host.config.schema import REMEDIES
 API = "http://127.0.0.1:8080"
 ENDLESS = ("/events",)
 HOST = "cpython_host/README.md"
+METRIC = r"(?:shimlet|process|python)_(?!crypto|light|host|board)[a-z_.]+$"
 
 
 def runs() -> list[str]:
@@ -34,8 +36,12 @@ def runs() -> list[str]:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A node that autopeers with nobody, with its web API."""
-    settings = {"autoPeering.enabled": True, "autoPeering.bindAddress": "127.0.0.1:0"}
+    """A node with all its parts, that autopeers with nobody."""
+    settings = {
+        "autoPeering.enabled": True,
+        "autoPeering.bindAddress": "127.0.0.1:0",
+        "sntp.bindAddress": "127.0.0.1:0",
+    }
     full = NodeProcess(tmp_path_factory.mktemp("web"), settings)
     with running(full):
         yield full
@@ -182,3 +188,15 @@ def test_the_data_folder_holds_what_the_document_lists(node: NodeProcess) -> Non
     for cell in secret:
         mode = (node.folder / "shimletdb" / names_in(cell)[0]).stat().st_mode
         assert mode & 0o777 == 0o600, cell
+
+
+def test_every_metric_that_a_document_names_is_there(node: NodeProcess) -> None:
+    key = "4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS"
+    node.ask("POST", "/manualpeering/peers", [{"publicKey": key, "address": "192.0.2.7:1"}])
+    status, text = ask(["curl", f"{node.url}/metrics"])
+    real = re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)
+    named = [name for page in documents() for name in page.code if re.match(METRIC, name)]
+    assert status == 200 and len(named) > 8, (status, named)
+    for name in named:
+        pattern = re.escape(name).replace(r"\.\.\.", r"\w+")
+        assert any(re.fullmatch(pattern, each) for each in real), (name, real)
