@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -134,3 +136,38 @@ def test_ctrl_c_is_no_fault() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "fault" not in done.stderr and "KeyboardInterrupt" in done.stderr
+
+
+FAULT = """
+import shimlet_host.service
+
+def fail(path):
+    raise RuntimeError("no such thing")
+
+shimlet_host.service.open_folder = fail
+"""
+
+
+def run_node(folder: Path, *words: str, **variables: str) -> list[dict[str, object]]:
+    """The records of a `shimlet run --json` that does not start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "shimlet_host", "run", "--json", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **variables},
+    )
+    assert done.returncode == 1 and done.stdout == "", done
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_what_keeps_a_node_from_starting_is_json_too_if_the_log_is(tmp_path: Path) -> None:
+    (wrong,) = run_node(tmp_path, "--set", "profile=strict")
+    assert wrong["level"] == "critical" and "profile" in str(wrong["event"])
+    (tmp_path / "shimletdb").touch()
+    (in_the_way,) = run_node(tmp_path)
+    assert in_the_way["level"] == "critical" and "not a folder" in str(in_the_way["event"])
+    (tmp_path / "sitecustomize.py").write_text(FAULT)
+    (fault,) = run_node(tmp_path, PYTHONPATH=str(tmp_path))
+    assert fault["event"] == "a fault of our own ended the node"
+    assert "no such thing" in str(fault["exception"])

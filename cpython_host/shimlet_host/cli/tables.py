@@ -20,6 +20,7 @@ from .board_tables import PIPE_COLUMNS, duration, plain
 Record = Mapping[str, Any]
 
 KEY_SHOWN = 8  # characters of a key that stand for it
+UNREACHED = ("refused", "no-answer", "somebody-else")  # how a call of the node to itself may end
 _COLOURS = {"connected": "green", "disabled": "dim"}
 
 
@@ -83,6 +84,9 @@ def overview(info: Record, peers: Sequence[Record], pending: Sequence[Record]) -
         f" {plain(info.get('gossipAddress'))}, {connected} of {len(peers)} peers connected"
     )
     parts: list[RenderableType] = [head]
+    for reach in info.get("reachability") or ():
+        if reach.get("result") in UNREACHED:
+            parts.append(Text(plain(reach.get("sentence")), style="yellow"))
     if pending:
         parts.append(Text(f"{len(pending)} wait to be listed: shimlet peers pending"))
     parts.append(_peers_table(peers))
