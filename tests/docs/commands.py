@@ -264,7 +264,7 @@ NOT_HERE = {
     "docker exec": "it needs a container engine; packaging/try_image.py calls the same inside",
     "make setup": "it made the environment in which this runs; a step of .ci/run",
     "make build/rung3/qemu_mps2/firmware.elf": "a step of make test-baremetal, as in .ci/run",
-    "make bench": "half an hour of measuring; .ci/run runs the parts that have limits",
+    "make bench": "it measures for many minutes; .ci/run runs parts that have limits",
     "python -m pip install esptool": "it writes ESP32s, and none is here; tests run a stand-in",
     ". .venv/bin/activate": "it is part of Python's own venv",
     "mpremote cp -r build/mpy/armv6m/shimlet_crypto :/lib/": "a chip that is not here",
