@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from shimlet_host.files import PRIVATE_FILE, create_once, replace_file
+from shimlet_host.files import PRIVATE_FILE, create_once, replace_file, way_out
 from shimlet_host.model import StoreError
 
 TOKEN_FILE = "webapi.token"
@@ -35,9 +35,11 @@ def load_token(folder: Path, warn: Callable[[str], None]) -> str:
         _close_to_others(path, warn)
         token = _read(path)
     except OSError as error:
+        readable = (
+            "Make it readable for this user alone (mode 0600), or remove it to get a new one."
+        )
         raise StoreError(
-            f"The token file {path} cannot be used: {error.strerror}. Make it readable for this"
-            " user alone (mode 0600), or remove it to get a new one."
+            f"The token file {path} cannot be used: {way_out(error, readable)}"
         ) from error
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
         raise StoreError(

@@ -20,8 +20,8 @@ from shimlet.identity import base58_encode, decode_key, parse_address
 from shimlet_host.config import Config, load_config
 from shimlet_host.config.peers import PeerEntry, entry_as_json, parse_peers
 from shimlet_host.config.seeds import format_seed, parse_seed
-from shimlet_host.database import trouble
-from shimlet_host.files import create_once, replace_file
+from shimlet_host.database import is_read_only, trouble
+from shimlet_host.files import create_once, replace_file, way_out
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import SEED_FILE, HostIdentity, load_identity, seed_file_text
 from shimlet_host.model import HostError, PeerMark, StoredPeer, StoreError
@@ -76,16 +76,31 @@ def write_backup(file: Path, config: Config, config_file: Path | None, *, force:
     except FileExistsError:
         raise BackupError(f"{file} is there already; --force replaces it.") from None
     except OSError as error:
-        raise BackupError(f"{file} cannot be written: {error.strerror}.") from error
+        elsewhere = "Name a file in a folder of yours."
+        raise BackupError(f"{file} cannot be written: {way_out(error, elsewhere)}") from error
     return made
 
 
 def _kept_peers(folder: Path) -> Kept:
-    """Read beside a running node; nothing is changed."""
+    """Read beside a running node; nothing is changed, but that a write that was cut off by a kill
+    is undone, as the next start would.
+    """
     path = folder / PEERS_FILE
     if not path.exists():
         return Kept()
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        try:
+            return _read_peers(path, "ro")
+        except sqlite3.OperationalError as error:
+            if not is_read_only(error):
+                raise
+            return _read_peers(path, "rw")
+    except sqlite3.Error as error:
+        raise StoreError(trouble(path, error)) from error
+
+
+def _read_peers(path: Path, mode: str) -> Kept:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)
     try:
         connection.execute("BEGIN")  # all tables as of one moment
         there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -98,8 +113,6 @@ def _kept_peers(folder: Path) -> Kept:
         peers = rows("peers", "public_key, address, added, source")
         marks = rows("marks", "public_key, alias, enabled")
         configured = rows("configured", "public_key, address, alias, enabled")
-    except sqlite3.Error as error:
-        raise StoreError(trouble(path, error)) from error
     finally:
         connection.close()
     peers.sort(key=lambda row: (row[2], row[0]))
@@ -147,7 +160,8 @@ def read_backup(file: Path) -> Backup:
         with file.open("rb") as opened:
             content = opened.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise BackupError(f"{file} cannot be read: {error.strerror}.") from error
+        readable = "Make it readable for this user, or name another file."
+        raise BackupError(f"{file} cannot be read: {way_out(error, readable)}") from error
     try:
         if len(content) > LARGEST_FILE:
             raise ValueError("it is too large")
@@ -205,7 +219,10 @@ def restore_backup(backup: Backup, config_file: Path, *, force: bool) -> Path:
         if backup.config is not None:
             draft.replace(config_file)
     except OSError as error:
-        raise BackupError(f"The node cannot be put back: {error}.") from error
+        writable = "Make it writable for this user, or name another file by --config."
+        raise BackupError(
+            f"{config_file} and its node cannot be put back: {way_out(error, writable)}"
+        ) from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from shimlet_host.files import way_out
 from shimlet_host.model import StoreError
 
 SCHEMA_VERSION = 1
@@ -22,9 +23,11 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "the disk is full. Free some space",
     sqlite3.SQLITE_READONLY: "it is read-only. Make it and its folder writable for this user",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Make it and its folder writable for this user",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Free some space if the disk is full, and make"
+    " it and its folder writable for this user",
     sqlite3.SQLITE_PERM: "it cannot be opened. Make it and its folder writable for this user",
-    sqlite3.SQLITE_IOERR: "the disk failed or is full. Look at the disk and free some space",
+    sqlite3.SQLITE_IOERR: "the disk failed, or is full or read-only. Look at the disk and free"
+    " some space",
     sqlite3.SQLITE_BUSY: "another program keeps it locked. Close that program",
 }
 
@@ -40,6 +43,7 @@ class Database:
         self._sync = sync
         self._loss = loss
         self._warn = warn
+        self._closed = False  # in the middle of mending
         self._connection = self._open_or_rebuild()
 
     def rows(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
@@ -65,12 +69,20 @@ class Database:
         self._connection.close()
 
     def mend(self, error: sqlite3.Error) -> bool:
-        """Makes the file anew if `error` says that it is damaged; False if it says otherwise."""
-        if not _is_damage(error):
+        """Makes the file anew if `error` says that it is damaged. False if it says otherwise, or
+        if the disk does not let us: then the next call tries again.
+        """
+        if not _is_damage(error) and not self._closed:
             return False
         self._connection.close()
-        self._set_aside()
-        self._connection = self._open()
+        self._closed = True
+        try:
+            if _is_damage(error):
+                self._set_aside()
+            self._connection = self._open()
+        except (OSError, sqlite3.Error, StoreError):
+            return False
+        self._closed = False
         return True
 
     def _open_or_rebuild(self) -> sqlite3.Connection:
@@ -84,6 +96,11 @@ class Database:
             return self._open()
         except sqlite3.Error as error:
             raise StoreError(trouble(self.path, error)) from error
+        except OSError as error:
+            writable = "Make its folder writable for this user."
+            raise StoreError(
+                f"{self.path} is damaged and cannot be set aside: {way_out(error, writable)}"
+            ) from error
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=1.0)
@@ -145,6 +162,11 @@ def _code(error: sqlite3.Error) -> int:
     """The primary code: the low byte of the extended one. 0 if SQLite gave none."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
+
+
+def is_read_only(error: sqlite3.Error) -> bool:
+    """Whether a write was refused, be it one that finishes what a kill cut off."""
+    return _code(error) == sqlite3.SQLITE_READONLY
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -1,19 +1,34 @@
 """Files that must survive a power cut: written beside, synced, put in place in one step.
 
 Used for the seed and by the data folder. Out: OSError as the system raises it; the callers turn
-it into a sentence.
+it into a sentence, for which `way_out` has the end.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from glob import escape
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 # File systems without hard links (FAT, some network shares) say so with one of these.
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+
+_WAYS_OUT = {
+    errno.ENOSPC: "the disk is full. Free some space",
+    errno.EDQUOT: "this user's share of the disk is used up. Free some space",
+    errno.EFBIG: "it may not grow that large. Raise the limit of this user (ulimit -f)",
+    errno.EROFS: "the disk is read-only. Make it writable",
+    errno.EIO: "the disk failed. Look at the disk",
+}
+
+
+def way_out(error: OSError, otherwise: str) -> str:
+    """What the system said and what to do about it; `otherwise` where it is not the disk's."""
+    known = _WAYS_OUT.get(error.errno or 0)
+    return f"{known}, and try again." if known else f"{error.strerror or error}. {otherwise}"
 
 
 def sync_folder(folder: Path) -> None:
@@ -27,8 +42,8 @@ def sync_folder(folder: Path) -> None:
 
 def create_once(path: Path, content: bytes) -> None:
     """A new private file, complete or absent after a crash; FileExistsError if there is one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
+    clear_drafts(path)
+    draft = _draft_of(path)
     try:
         _write_new(draft, content)
         _link(draft, path)
@@ -39,14 +54,36 @@ def create_once(path: Path, content: bytes) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """A private file with this content instead of what was there: the old or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
+    clear_drafts(path)
+    draft = _draft_of(path)
     try:
         _write_new(draft, content)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def clear_drafts(path: Path) -> None:
+    """Removes what killed processes left of this file half written: it may hold a secret."""
+    for draft in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        if not _is_running(draft.name.split(".")[-2]):
+            draft.unlink(missing_ok=True)
+
+
+def clear_all_drafts(folder: Path) -> None:
+    """The same for every file of a folder that nobody else writes to."""
+    for draft in folder.glob(".*.tmp"):
+        draft.unlink(missing_ok=True)
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _is_running(process: str) -> bool:
+    """Another process, that is: our own drafts of before are left over, too."""
+    return process != str(os.getpid()) and Path("/proc", process).exists()
 
 
 def _link(draft: Path, path: Path) -> None:

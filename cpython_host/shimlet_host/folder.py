@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from shimlet_host.files import PRIVATE_FILE, PRIVATE_FOLDER
+from shimlet_host.files import PRIVATE_FILE, PRIVATE_FOLDER, clear_all_drafts, way_out
 from shimlet_host.model import StoreError
 
 LOCK_NAME = "lock"
@@ -59,6 +60,8 @@ def open_folder(path: Path) -> DataFolder:
             " this node its own node.dataDirectory."
         ) from error
     _note_holder(handle)
+    with suppress(OSError):  # a folder that cannot be written is told by whoever writes
+        clear_all_drafts(path)
     return DataFolder(path, handle)
 
 
@@ -66,10 +69,8 @@ def folder_trouble(path: Path, error: OSError) -> str:
     """A sentence and a remedy for what the system said about the data folder."""
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return f"The data folder {path} is not a folder. Remove it, or set node.dataDirectory."
-    return (
-        f"The data folder {path} cannot be written: {error.strerror}. Make it writable for this"
-        " user, or set node.dataDirectory to a folder that is."
-    )
+    writable = "Make it writable for this user, or set node.dataDirectory to a folder that is."
+    return f"The data folder {path} cannot be written: {way_out(error, writable)}"
 
 
 def _holder(handle: int) -> str:

@@ -20,7 +20,7 @@ from nacl.exceptions import BadSignatureError
 from shimlet.identity import Identity, base58_encode
 
 from shimlet_host.config.seeds import SEED_LENGTH, format_seed, parse_seed
-from shimlet_host.files import PRIVATE_FILE, PRIVATE_FOLDER, create_once
+from shimlet_host.files import PRIVATE_FILE, PRIVATE_FOLDER, create_once, way_out
 from shimlet_host.folder import folder_trouble
 from shimlet_host.model import IdentityError
 
@@ -168,8 +168,6 @@ def _close_to_others(handle: int, path: Path, warn: Callable[[str], None]) -> No
 
 def _trouble(path: Path, error: OSError) -> str:
     if path.exists():
-        return (
-            f"The seed file {path} cannot be read: {error.strerror}. Make it readable for this"
-            " user alone (mode 0600)."
-        )
+        readable = "Make it readable for this user alone (mode 0600)."
+        return f"The seed file {path} cannot be read: {way_out(error, readable)}"
     return folder_trouble(path.parent, error)

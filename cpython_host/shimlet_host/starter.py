@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from shimlet_host.config import load_config
-from shimlet_host.files import create_once
+from shimlet_host.files import clear_drafts, create_once, way_out
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import HostIdentity, load_identity
 from shimlet_host.model import HostError
@@ -34,6 +35,8 @@ class StarterError(HostError):
 
 def make_starter(path: Path, warn: Callable[[str], None]) -> tuple[Path, HostIdentity]:
     """The data folder, and the identity in it. Raises HostErrors; then nothing was overwritten."""
+    with suppress(OSError):  # there may be no such folder yet
+        clear_drafts(path)
     if path.exists() or path.is_symlink():
         raise StarterError(
             f"{path} is there already, and stays as it is. Start the node by `shimlet run`, or"
@@ -45,8 +48,6 @@ def make_starter(path: Path, warn: Callable[[str], None]) -> tuple[Path, HostIde
     try:
         create_once(path, (json.dumps(STARTER, indent=2) + "\n").encode())
     except OSError as error:
-        raise StarterError(
-            f"{path} cannot be written: {error.strerror}. Name a file in a folder of yours by"
-            " --config."
-        ) from error
+        elsewhere = "Name a file in a folder of yours by --config."
+        raise StarterError(f"{path} cannot be written: {way_out(error, elsewhere)}") from error
     return load_config(path, environment={}).node.data_directory, identity

@@ -10,7 +10,7 @@ Two files, so that damage to the many messages never costs the few peers:
   blocked.
 - messages.db: collected in memory and written in one transaction at each flush, without waiting
   for the disk (synchronous=NORMAL): a power cut may cost the last messages, which neighbors still
-  have.
+  have. While the disk is full or fails, the newest stay in memory and are written once it works.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from shimlet_host.config.peers import PeerEntry
@@ -101,32 +102,36 @@ class Store:
         max_messages: int = MAX_MESSAGES,
     ) -> None:
         self.stored_messages = 0  # written since the start
-        self.lost_messages = 0  # could not be written
+        self.lost_messages = 0  # could not be written, and were let go
         self._warn = warn
         self._clock = clock
         self._max_messages = max_messages
         self._warned = False
         self._unwritten: dict[bytes, StoredMessage] = {}
         self._unwritten_bytes = 0
-        self._peers = Database(
-            folder / PEERS_FILE,
-            _PEERS,
-            sync="FULL",
-            loss="Peers added by the web API are lost; add them again.",
-            warn=warn,
-        )
-        self._add_tables()
-        self._messages = Database(
-            folder / "messages.db",
-            _MESSAGES,
-            sync="NORMAL",
-            loss="Stored messages are lost.",
-            warn=warn,
-        )
+        with ExitStack() as opened:  # one file is closed if the next one cannot be used
+            self._peers = Database(
+                folder / PEERS_FILE,
+                _PEERS,
+                sync="FULL",
+                loss="Peers added by the web API are lost; add them again.",
+                warn=warn,
+            )
+            opened.callback(self._peers.close)
+            self._add_tables()
+            self._messages = Database(
+                folder / "messages.db",
+                _MESSAGES,
+                sync="NORMAL",
+                loss="Stored messages are lost.",
+                warn=warn,
+            )
+            opened.pop_all()
 
     def close(self) -> None:
         """Writes what is left and closes both files; safe to call twice."""
         self.flush()
+        self._let_go(len(self._unwritten))
         self._messages.close()
         self._peers.close()
 
@@ -229,10 +234,14 @@ class Store:
 
     def put(self, message_id: bytes, data: bytes, source: str = LOCAL) -> None:
         """Keeps a message; `source` is LOCAL or the neighbor's key in base58. Never raises."""
+        if message_id in self._unwritten:
+            return
         self._unwritten[message_id] = StoredMessage(message_id, data, self._clock(), source)
         self._unwritten_bytes += len(data)
-        if self._unwritten_bytes > MAX_UNWRITTEN_BYTES:
-            self.flush()
+        if self._unwritten_bytes > MAX_UNWRITTEN_BYTES and not self._warned:
+            self.flush()  # a disk that fails is tried by the next regular flush alone
+        while self._unwritten_bytes > MAX_UNWRITTEN_BYTES:
+            self._let_go(1)
 
     def get(self, message_id: bytes) -> bytes | None:
         """A message, or None: also if it cannot be read, since a neighbor asked, not our user."""
@@ -249,31 +258,38 @@ class Store:
     def messages(self, limit: int) -> list[StoredMessage]:
         """The newest messages, newest first."""
         self.flush()
+        newest = list(reversed(self._unwritten.values()))[:limit]
         try:
-            rows = self._messages.rows(_NEWEST, (limit,))
+            rows = self._messages.rows(_NEWEST, (limit - len(newest),))
         except sqlite3.Error as error:
             raise StoreError(trouble(self._messages.path, error)) from error
-        return [StoredMessage(*row) for row in rows]
+        return [*newest, *(StoredMessage(*row) for row in rows)]
 
     def flush(self) -> None:
-        """Writes the messages of the last while. What cannot be written is counted and let go."""
+        """Writes the messages of the last while; what cannot be written is tried again."""
         if not self._unwritten:
             return
-        batch = [(m.message_id, m.data, m.received, m.source) for m in self._unwritten.values()]
+        try:
+            self._write(list(self._unwritten.values()))
+        except sqlite3.Error as error:
+            self._complain(error)
+            return
         self._unwritten.clear()
         self._unwritten_bytes = 0
-        try:
-            self._write(batch)
-        except sqlite3.Error as error:
-            self.lost_messages += len(batch)
-            self._complain(error)
 
-    def _write(self, batch: list[tuple[bytes, bytes, float, str]]) -> None:
+    def _write(self, messages: list[StoredMessage]) -> None:
+        rows = [(m.message_id, m.data, m.received, m.source) for m in messages]
         with self._messages.transaction() as connection:
-            connection.executemany(_PUT_MESSAGE, batch)
+            connection.executemany(_PUT_MESSAGE, rows)
             connection.execute(_DROP_OLD, (self._max_messages,))
-        self.stored_messages += len(batch)
+        self.stored_messages += len(rows)
         self._warned = False
+
+    def _let_go(self, count: int) -> None:
+        """The oldest of those that could not be written are lost, as far as the disk goes."""
+        for message_id in list(self._unwritten)[:count]:
+            self._unwritten_bytes -= len(self._unwritten.pop(message_id).data)
+        self.lost_messages += count
 
     def _complain(self, error: sqlite3.Error) -> None:
         """One warning for each time that writing starts to fail; damage is mended at once."""
@@ -282,7 +298,7 @@ class Store:
         if not self._warned:
             self._warned = True
             self._warn(
-                "Messages are not stored any more; the node goes on."
+                "Messages are not stored any more; the node goes on, with the newest in memory."
                 f" {trouble(self._messages.path, error)}"
             )
 

@@ -189,7 +189,7 @@ def test_the_lock_goes_with_a_killed_process(tmp_path: Path) -> None:
     open_folder(tmp_path).close()
 
 
-def test_a_full_disk_loses_messages_but_not_the_node(tmp_path: Path) -> None:
+def test_a_full_disk_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:
     def work() -> str:
         warnings: list[str] = []
         store = Store(tmp_path, warnings.append)
@@ -209,10 +209,14 @@ def test_a_full_disk_loses_messages_but_not_the_node(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         store.put(message_id(99), b"room again")
         newest = store.messages(1)[0].data
-        return repr((store.lost_messages > 15, warnings, refused, kept, newest))
+        count = len(store.messages(100))
+        store.close()
+        again = len(opened(tmp_path).messages(100))
+        return repr((store.lost_messages, count, again, warnings, refused, kept, newest))
 
     told = in_child(work)
-    assert told.startswith("(True, ['Messages are not stored any more; the node goes on."), told
+    start = "(0, 21, 21, ['Messages are not stored any more; the node goes on"
+    assert told.startswith(start), told
     assert told.count("not stored") == 1, told
     assert "The known peers were not changed." in told and "disk" in told, told
     assert told.endswith("['a:1'], b'room again')"), told
