@@ -15,8 +15,9 @@ from dashboard.pages import SOCKET, upgrade
 from fastapi import FastAPI
 from host.processes import NodeProcess, running
 from host.test_web import RecordingNode
-from shimlet_host.dashboard import add_dashboard
+from shimlet_host.dashboard import add_dashboard, door
 from shimlet_host.dashboard.door import CONTENT_POLICY, NOT_INSTALLED, SWITCHED_OFF
+from shimlet_host.web import create_app
 
 NAME, PASSWORD = "anna", "correct horse"
 POLLING = f"{SOCKET}?EIO=4&transport=polling"
@@ -162,18 +163,35 @@ def test_a_dashboard_that_is_switched_off_says_so() -> None:
     _check_sentence(enabled=False, sentence=SWITCHED_OFF)
 
 
+def test_a_dashboard_that_cannot_be_loaded_leaves_the_node_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> None:
+        raise ImportError("half an installation")
+
+    monkeypatch.setattr(door, "_site_module", broken)
+    app = create_app(RecordingNode())
+    assert add_dashboard(app, RecordingNode(), enabled=True) is not None
+    for _ in range(2):
+        answer = asyncio.run(asked(app, "/dashboard/"))
+        assert (answer.status_code, answer.json()) == (503, {"error": door.NOT_LOADED})
+        assert asyncio.run(asked(app, "/livez")).status_code == 200
+
+
+async def asked(app: FastAPI, path: str) -> httpx.Response:
+    """An answer without a socket."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.get(path)
+
+
 def _check_sentence(*, enabled: bool, sentence: str) -> None:
     app = FastAPI()
     assert add_dashboard(app, RecordingNode(), enabled=enabled) is None
 
-    async def ask() -> None:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            for path in ("/", "/dashboard", "/dashboard/"):
-                answer = await client.get(path)
-                assert (answer.status_code, answer.json()) == (404, {"error": sentence})
-
-    asyncio.run(ask())
+    for path in ("/", "/dashboard", "/dashboard/"):
+        answer = asyncio.run(asked(app, path))
+        assert (answer.status_code, answer.json()) == (404, {"error": sentence})
 
 
 def test_without_a_dashboard_the_node_runs_and_takes_no_sockets(tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from shimlet_host.background import in_background
 from shimlet_host.model import NodeApi
@@ -78,7 +79,7 @@ class Dashboard:
 
     async def _load(self) -> Site | None:
         try:
-            module = await in_background(_import_site, "dashboard-import")
+            module = await in_background(_site_module, "dashboard-import")
             site: Site = module.Site(self._node)
             await site.start()
         except Exception as error:
@@ -94,7 +95,7 @@ class Dashboard:
                 await site.stop()
 
 
-def _import_site():  # type: ignore[no-untyped-def]
+def _site_module() -> ModuleType:
     return importlib.import_module("shimlet_host.dashboard.site")
 
 
@@ -149,6 +150,3 @@ async def _refuse(sentence: str, scope: Scope, receive: Receive, send: Send) -> 
         await send({"type": "websocket.close", "code": 1011})
     else:
         await error_answer(503, sentence)(scope, receive, send)
-
-
-__all__ = ["PREFIX", "ASGIApp", "Dashboard", "add_dashboard"]
