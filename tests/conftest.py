@@ -46,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.insert(number % workers * (len(items) // workers), item)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Workers must name a test alike: the number of their process is no part of a name."""
+    return "pid" if val == str(os.getpid()) else None
+
+
 @pytest.fixture
 def show_in_summary(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """A function that puts a line into the summary at the end."""

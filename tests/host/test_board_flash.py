@@ -212,7 +212,7 @@ def refused(board: VirtualBoard, spec: BoardSpec, **pretend: object) -> str:
     with pytest.raises(FlashError) as caught:
         flash(board.device, spec, quietly)
     heard: list[str] = []
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     with BoardLine(board.device, heard.append) as line:
         while "goes on" not in heard and time.monotonic() < deadline:
             line.listen(0.02)

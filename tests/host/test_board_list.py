@@ -128,7 +128,7 @@ def test_sim_starts_a_board_with_a_line_a_flash_and_a_heap(tmp_path: Path) -> No
         assert 14700 <= int(config["gossip"]["bindAddress"].removeprefix("0.0.0.0:")) < 15700
     finally:
         simulated.send_signal(signal.SIGINT)
-        assert simulated.wait(timeout=10) == 0
+        assert simulated.wait(timeout=30) == 0
     assert not line.exists()
 
 
@@ -188,7 +188,7 @@ def test_shell_stops_the_node_gives_a_prompt_and_starts_the_node_again(node: Vir
         until(terminal, b"it is 42", heard)
         os.write(terminal, b"\x18")
         until(terminal, b"The node is up again.", heard)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=30) == 0
     finally:
         process.kill()
         process.wait()

@@ -27,7 +27,7 @@ def board(tmp_path: Path) -> Iterator[VirtualBoard]:
 def mpremote(device: str, *commands: str) -> str:
     """What the tool of every MicroPython user does with a board."""
     command = [sys.executable, "-m", "mpremote", "connect", device, *commands]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -37,7 +37,7 @@ def put(device: str, name: str, text: str) -> None:
 
 
 def opened(board: VirtualBoard) -> serial.Serial:
-    return serial.Serial(board.device, timeout=5, exclusive=True)
+    return serial.Serial(board.device, timeout=30, exclusive=True)
 
 
 def until(line: serial.Serial, end: bytes) -> bytes:
@@ -199,7 +199,7 @@ def test_client_sees_nothing_of_what_the_last_one_left_unread(board: VirtualBoar
         interrupt(line)
         line.write(b"print('stale ' * 1000)\x04")
         select.select([line], [], [], 5)
-    time.sleep(0.2)  # the hang-up is noticed within a tick of 0.02 s
+    time.sleep(1)  # the hang-up is noticed within a tick of 0.02 s, on a busy machine later
     with opened(board) as line:
         line.write(b"\r\x03\r\x01")
         assert b"stale" not in until(line, BANNER)
@@ -236,7 +236,7 @@ def gone(pid: int) -> bool:
 def test_interpreter_ends_with_the_emulator(board: VirtualBoard, how: signal.Signals) -> None:
     (interpreter,) = children(board.pid)
     os.kill(board.pid, how)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not gone(interpreter):
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -344,7 +344,7 @@ def test_changes_of_a_pin_are_written_to_a_file(tmp_path: Path) -> None:
         execute(line, "import machine\npin = machine.Pin('LED', machine.Pin.OUT, value=1)")
         assert b"1" in execute(line, "print(pin.value())")
         execute(line, "pin.off()\nmachine.Pin(25, machine.Pin.OUT)(1)")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while not pins.exists() or len(pins.read_text().splitlines()) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -209,8 +209,8 @@ def demo(
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=20)
-        reader.join(timeout=20)
+        process.wait(timeout=30)
+        reader.join(timeout=30)
 
 
 def test_the_demo_shows_keys_link_and_messages_and_ends_at_sigint(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_the_demo_shows_keys_link_and_messages_and_ends_at_sigint(tmp_path: Path
         ):
             eventually(lambda w=what: any(w in line for line in lines), what)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0, lines
+        assert process.wait(timeout=30) == 0, lines
 
 
 def test_the_demo_ends_by_itself_after_run_seconds(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def started_node(folder: Path) -> tuple[subprocess.Popen[str], str]:
 def change_until_dead(url: str, draw: random.Random) -> list[list[str]]:
     """Adds and removes peers over the web API until nobody answers; the lines of it as words."""
     lines: list[list[str]] = []
-    with httpx.Client(base_url=url, timeout=10) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         while True:
             keys = draw.sample(range(PEERS), draw.randint(1, 4))
             adding = draw.random() < 0.6

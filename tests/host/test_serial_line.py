@@ -93,7 +93,7 @@ def test_bytes_that_are_no_text_do_not_stop_the_console(console: VirtualBoard) -
 
 
 def test_interrupt_beside_the_console_gives_the_repl(console: VirtualBoard) -> None:
-    with serial.Serial(console.device, timeout=5, exclusive=True) as port:
+    with serial.Serial(console.device, timeout=30, exclusive=True) as port:
         port.write(b"\x03")
         assert port.read_until(b">>> ").endswith(b">>> ")
 

@@ -24,7 +24,7 @@ from shimlet_host.model import ServeError
 from shimlet_host.udp import BATCH, RECEIVE_BUFFER, UdpShell, bound_udp_socket
 from shimlet_host.verifier import AHEAD, FEW, MANY, MAX_WAITING, Verifier, has_second_core
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 SETTING = "autoPeering.bindAddress"
 
 
@@ -66,11 +66,11 @@ class Peer:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Let the loop run until this is so."""
-    for _ in range(1000):
+    for _ in range(int(PATIENCE_S * 100)):
         if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen within 10 s")
+    raise AssertionError(f"it did not happen within {PATIENCE_S:.0f} s")
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

@@ -55,7 +55,7 @@ def board(flash: Path, tmp_path: Path) -> Iterator[VirtualBoard]:
 
 
 def opened(board: VirtualBoard) -> serial.Serial:
-    return serial.Serial(board.device, timeout=15, exclusive=True)
+    return serial.Serial(board.device, timeout=30, exclusive=True)
 
 
 def stays_in_the_repl(line: serial.Serial, seconds: float) -> None:
