@@ -64,6 +64,9 @@ def run(
     """Run a full node until Ctrl-C or SIGTERM. Example: shimlet run --set
     webapi.bindAddress=127.0.0.1:8081
     """
+    from shimlet_host.starting import end_at_signals
+
+    end_at_signals()  # first: what follows takes a while to load
     from shimlet_host.config import load_config
     from shimlet_host.logs import configure_logging
     from shimlet_host.model import HostError
