@@ -125,6 +125,6 @@ class PeersCard:
             text = str(error)
             sentence = text[:1].upper() + text[1:].rstrip(".") + "."
             ui.notify(
-                sentence, type="negative", multi_line=True, timeout=8000, close_button="Close"
+                sentence, classes="told", multi_line=True, timeout=8000, close_button="Close"
             )
         self._refresh()
