@@ -5,12 +5,14 @@ As in test_doctor_rows.py, each with a full node and a virtual board of its own.
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
 from host.couples import (
     BOARD_ELSEWHERE,
     HOST_ELSEWHERE,
+    command,
     couple,
     flash,
     found,
@@ -87,3 +89,25 @@ def test_a_host_that_dials_the_wrong_way_has_the_board_take_a_key_by_which_it_di
         assert run_shell(finding.remedy).returncode == 0
         (peer,) = both.api.peers()
         assert (peer["state"], peer["connectionDirection"]) == ("connected", "inbound")
+
+
+# Pairing waits 20 s for a link, or as long as it is told, but not for a port that is closed.
+LONG = "--timeout 3600 --json"
+
+
+def test_pairing_does_not_wait_for_a_board_that_cannot_listen(tmp_path: Path) -> None:
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        thief.bind(("127.0.0.1", flash().port))
+        thief.listen()
+        with couple(tmp_path, host_dials=True) as both:
+            done = run_shell(command(both, LONG))
+            assert done.returncode == 1, done
+            assert json.loads(done.stdout)["finding"]["cause"] == "closed-port"
+
+
+def test_pairing_does_not_wait_for_a_full_node_that_listens_elsewhere(tmp_path: Path) -> None:
+    with couple(tmp_path, host_dials=False) as both:
+        done = run_shell(command(both, LONG, "--host-address 127.0.0.2"))
+        assert done.returncode == 1, done
+        assert json.loads(done.stdout)["finding"]["cause"] == "closed-port"

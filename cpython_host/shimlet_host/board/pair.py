@@ -18,19 +18,23 @@ from shimlet.identity import format_address, parse_address
 from shimlet_host.doctor.addresses import DEFAULT_BIND, addresses_for, no_address
 from shimlet_host.doctor.api import NodeApiClient
 from shimlet_host.doctor.diagnose import CONNECTED, Finding, diagnose, who_dials
-from shimlet_host.doctor.evidence import Evidence, Side
+from shimlet_host.doctor.evidence import REFUSED, Evidence, Side
 from shimlet_host.doctor.gather import (
     ask_board,
+    board_reach,
     gather_with_board,
     host_side,
     without_other_loopback,
 )
+from shimlet_host.doctor.probe import probe
 
 from .dial_from import BOARD, HOST, PairError, Say, take_direction
 from .line import Answer, BoardLine
 from .talk import CHANGE_S, granted
 
 LINK_S = 20.0  # one dial after a failed one comes within the reconnect interval, 5 s
+LOOK_S = 2.0  # then it is looked whether the port is closed
+CLOSED_LOOKS = 2  # that find it closed: a board may have started a moment ago
 PROOF_S = 10.0
 NTP_S = 12.0  # for a board to ask the time servers one after the other, 2 s each
 MOST_SERVERS = 4  # that a board takes
@@ -116,7 +120,7 @@ class _Pairing:
         if not self.board.clock_is_set:  # nobody dials before; a time server is a known peer's
             self._set_clock(host_address)
         paired = Paired(
-            self._await_link(),
+            self._await_link(dialler, host_address, board_address),
             self.board.public_key,
             board_address,
             self.host.public_key,
@@ -222,8 +226,20 @@ class _Pairing:
 
     # The link
 
-    def _await_link(self) -> bool:
-        return _within(self.wishes.link_s, self._is_linked)
+    def _await_link(self, dialler: str, host_address: str, board_address: str) -> bool:
+        """Whether it comes up in time; nobody waits for a port that is closed."""
+        for look in range(1, CLOSED_LOOKS + 1):
+            if _within(min(LOOK_S, self.wishes.link_s), self._is_linked):
+                return True
+            if not self._is_closed(dialler, host_address, board_address):
+                return _within(self.wishes.link_s - look * LOOK_S, self._is_linked)
+        return False
+
+    def _is_closed(self, dialler: str, host_address: str, board_address: str) -> bool:
+        """Whether nobody listens where the dialling side dials."""
+        if dialler == BOARD:
+            return board_reach(self.line, host_address) == REFUSED
+        return self._status().get("listening") is False or probe(board_address) == REFUSED
 
     def _is_linked(self) -> bool:
         return any(
