@@ -167,7 +167,7 @@ def _close_to_others(handle: int, path: Path, warn: Callable[[str], None]) -> No
 
 
 def _trouble(path: Path, error: OSError) -> str:
-    if path.exists():
+    if os.path.exists(path):  # Path.exists() raises below a folder that is closed to us
         readable = "Make it readable for this user alone (mode 0600)."
         return f"The seed file {path} cannot be read: {way_out(error, readable)}"
     return folder_trouble(path.parent, error)

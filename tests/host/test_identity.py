@@ -56,15 +56,6 @@ def as_another_user(folder: Path, error: type[Exception]) -> str:
     return in_child(work)
 
 
-@pytest.fixture
-def shared_tmp(tmp_path: Path) -> Path:
-    """A temporary folder that other users can enter."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        if folder.stat().st_uid == os.getuid():
-            folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path
-
-
 def test_keys_and_signatures_equal_those_of_existing_nodes() -> None:
     for vector in json.loads((VECTORS / "identities.json").read_text()):
         identity = HostIdentity(bytes.fromhex(vector["seed"]))
@@ -198,6 +189,15 @@ def test_a_read_only_folder_is_told(shared_tmp: Path) -> None:
     told = as_another_user(folder, IdentityError)
     assert f"{folder} cannot be written: Permission denied" in told, told
     assert "node.dataDirectory" in told
+
+
+def test_a_folder_below_one_that_is_closed_to_us_is_told(shared_tmp: Path) -> None:
+    closed = shared_tmp / "closed"
+    (closed / "data").mkdir(parents=True)
+    closed.chmod(0o700 if os.getuid() == 0 else 0)
+    told = as_another_user(closed / "data", IdentityError)
+    closed.chmod(0o700)
+    assert f"{closed / 'data'} cannot be written: Permission denied" in told, told
 
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:

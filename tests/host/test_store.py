@@ -222,11 +222,8 @@ def test_a_full_disk_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:
     assert told.endswith("['a:1'], b'room again')"), told
 
 
-def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        if folder.stat().st_uid == os.getuid():
-            folder.chmod(folder.stat().st_mode | 0o055)
-    closed = tmp_path / "closed"
+def test_a_read_only_folder_is_told(shared_tmp: Path) -> None:
+    closed = shared_tmp / "closed"
     closed.mkdir()
     closed.chmod(0o555)
 
