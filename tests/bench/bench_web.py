@@ -129,11 +129,11 @@ async def answer(pipe: Connection, node: Node) -> None:
 class Bench:
     """The node and the process that pings it."""
 
-    def __init__(
-        self, node: Connection, pings: Connection, url: str, udp: tuple[str, int]
-    ) -> None:
-        self._node, self._pings, self._udp = node, pings, udp
-        self.url = url
+    def __init__(self, node: Connection, pings: Connection) -> None:
+        self._node, self._pings = node, pings
+        self.url, address = node.recv()
+        host, _, port = address.rpartition(":")
+        self._udp = host, int(port)
 
     def count(self) -> Count:
         """How it stands now."""
