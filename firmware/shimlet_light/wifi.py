@@ -97,6 +97,7 @@ class Wifi:
             "outages": self.outages,
             "restarts": self.restarts,
             "slowestMs": self._interface.slowest_ms,
+            "netmask": self._addresses[1] if self._addresses else "",
         }
 
     async def run(self) -> None:

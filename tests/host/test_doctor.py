@@ -275,6 +275,22 @@ def test_a_side_that_cannot_be_dialled_at_all_is_told_from_one_in_no_network() -
         assert "`shimlet board wifi /dev/ttyUSB0 --ssid NAME`" in said
 
 
+@pytest.mark.parametrize(
+    ("mask", "network"),
+    [
+        ("255.255.0.0", "192.168.0.0/16"),
+        ("255.255.255.128", "192.168.1.0/25"),
+        ("", "192.168.1.0/24"),
+        (None, "192.168.1.0/24"),
+        ("255.0.255.0", "192.168.1.0/24"),
+    ],
+)
+def test_a_board_is_in_the_network_that_it_tells(mask: object, network: str) -> None:
+    status = {"publicKey": SMALL, "ip": "192.168.1.50", "wifi": {"netmask": mask}}
+    (interface,) = board_side("/dev/ttyUSB0", status, {}).interfaces or ()
+    assert str(interface.network) == network
+
+
 # Any evidence
 
 ends = st.sampled_from((None, OPEN, REFUSED, UNREACHABLE, TIMEOUT))

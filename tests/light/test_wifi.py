@@ -437,6 +437,7 @@ def test_the_networks_ip_is_one_that_callers_may_know_us_by_and_another_one_is_n
         await scene.until(lambda: scene.linked)
         assert scene.board.streams.rules.addresses == [b"127.0.0.1:%d" % port]
         assert scene.board.status()["ip"] == "127.0.0.1"
+        assert scene.wifi.status()["netmask"] == "255.0.0.0"
         gone(scene)
         scene.change(access_point=True, number=2)
         await scene.until(lambda: scene.board.net.ip == "127.0.0.2")

@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # a node without a board needs no pyserial
     from shimlet_host.board.line import Answer, BoardLine
 
 LOOPBACK = ipaddress.ip_interface("127.0.0.1/8")
-# A board tells its IP without the size of its network; most homes have networks of these.
+# A board without Wi-Fi, and an earlier one, tells its IP without the size of its network; most
+# homes have networks of these.
 BOARD_PREFIX, BOARD_PREFIX6 = 24, 64
 LATEST_UNIX_TIME = 1 << 40
 REACH_S = 12.0  # a board looks a name up, and dials, 5 s each at most
@@ -139,7 +140,9 @@ def _board_interfaces(status: Answer) -> tuple[Interface, ...]:
         return ()
     if ip in WILDCARDS:
         return (LOOPBACK,)
-    return _interfaces([f"{ip}/{BOARD_PREFIX}" if "." in ip else f"{ip}/{BOARD_PREFIX6}"])
+    mask = _dict(status.get("wifi")).get("netmask")
+    usual = BOARD_PREFIX if "." in ip else BOARD_PREFIX6
+    return _interfaces([f"{ip}/{mask}"]) or _interfaces([f"{ip}/{usual}"])
 
 
 def _address(value: object) -> str | None:

@@ -90,7 +90,7 @@ def is_off(own: Own) -> bool:
 
 def nowhere_to_start(own: Own) -> bool:
     """No entry node, and nobody known from before."""
-    return not own.entries and not own.known and not own.refusals
+    return not (own.entries or own.known or own.verified or own.refusals)
 
 
 def another_network_calls(own: Own) -> bool:
@@ -116,7 +116,7 @@ def closed_from_outside_by_udp(own: Own) -> bool:
 def closed_from_outside_by_tcp(own: Own) -> bool:
     """Nobody who was accepted dials, though all of that was arranged over UDP."""
     awaited = {failed.public_key for failed in own.failed if not failed.outbound}
-    return bool(awaited) and own.accepted <= awaited
+    return bool(awaited and own.gossip and own.address) and own.accepted <= awaited
 
 
 def nobody_verified(own: Own) -> bool:

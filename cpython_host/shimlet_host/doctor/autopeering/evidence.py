@@ -32,7 +32,6 @@ class Entry:
     public_key: str
     address: str
     resolved: str = ""
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from shimlet.identity import decode_key, parse_address
 
+from shimlet_host.autopeering.networks import canonical
 from shimlet_host.interfaces import interface_addresses
 
 from ..api import NodeApiClient
@@ -31,10 +32,10 @@ Lists = Mapping[str, Sequence[Mapping[str, Any]]]
 def own_of(info: Mapping[str, Any], lists: Lists) -> Own:
     """What the node tells of its autopeering."""
     told = _dict(info.get("autoPeering"))
-    own = Own(str(info["publicKey"]), "", bool(told), str(info.get("gossipAddress") or ""))
+    own = Own(str(info["publicKey"]), "", bool(told), _address(info.get("gossipAddress")))
     if not told:
         return own
-    address = str(told.get("address") or "")
+    address = _address(told.get("address"))
     external = str(told.get("externalAddress") or "")
     claimed = {parts[0] for text in _list(info.get("addresses")) if (parts := parts_of(str(text)))}
     interfaces = [str(each) for each in _list(info.get("interfaces"))]
@@ -51,10 +52,10 @@ def own_of(info: Mapping[str, Any], lists: Lists) -> Own:
         verified=_int(told.get("verified")),
         seen_as=_counts(told.get("seenAs")),
         refusals=_counts(told.get("refusals")),
-        entries=tuple(map(_entry, _dicts(told.get("entryNodes")))),
+        entries=tuple(map(_entry, _keyed(told.get("entryNodes")))),
         neighborhood=_neighborhood(_dict(told.get("neighborhood"))),
         accepted=frozenset(str(each.get("publicKey")) for each in lists.get("accepted", ())),
-        failed=tuple(map(_failed, _dicts(told.get("failedLinks")))),
+        failed=tuple(map(_failed, _keyed(told.get("failedLinks")))),
     )
 
 
@@ -75,15 +76,16 @@ def remote_of(own: Own, lists: Lists, public_key: str) -> Remote | None:
     met, kind = _met(lists, public_key)
     if entry is None and failed is None and met is None:
         return None
-    services = {each["id"]: each["address"] for each in _dicts((met or {}).get("services"))}
+    offered = _dicts((met or {}).get("services"))
+    services = {str(each.get("id")): _address(each.get("address")) for each in offered}
     neighbor = kind in ("chosen", "accepted")
     name = "the neighbor" if neighbor or failed else "the peer"
     return Remote(
         public_key,
         "the entry node" if entry else name,
         listed=entry.address if entry else "",
-        udp=str(services.get("peering") or (entry.resolved if entry else "")),
-        tcp=str(services.get("gossip") or (failed.address if failed else "")),
+        udp=services.get("peering") or (entry.resolved if entry else ""),
+        tcp=services.get("gossip") or (failed.address if failed else ""),
         neighbor=neighbor,
         verified=met is not None,
         unresolved=entry is not None and not entry.resolved,
@@ -126,7 +128,7 @@ def _listened(address: str, interfaces: Sequence[str]) -> list[str]:
 
 def _probe_of(own: Own) -> UdpProbe:
     """Pings as the node sends them."""
-    bound = parse_address(own.address)[0]
+    bound = parse_address(own.address)[0] if own.address else ""
     return UdpProbe(own.network, own.ahead_s, "" if bound in WILDCARDS else bound)
 
 
@@ -140,21 +142,13 @@ def _met(lists: Lists, public_key: str) -> tuple[Mapping[str, Any] | None, str]:
 
 
 def _entry(told: Mapping[str, Any]) -> Entry:
-    key = str(told["publicKey"])
-    decode_key(key)
-    return Entry(
-        key,
-        str(told.get("address")),
-        str(told.get("resolved") or ""),
-        str(told.get("lastError") or ""),
-    )
+    return Entry(told["publicKey"], str(told.get("address")), _address(told.get("resolved")))
 
 
 def _failed(told: Mapping[str, Any]) -> Failed:
     outbound = told.get("connectionDirection") == "outbound"
-    return Failed(
-        str(told["publicKey"]), str(told.get("address")), outbound, str(told.get("lastError"))
-    )
+    reason = str(told.get("lastError") or "")
+    return Failed(told["publicKey"], _address(told.get("address")), outbound, reason)
 
 
 def _neighborhood(told: Mapping[str, Any]) -> Neighborhood:
@@ -164,6 +158,24 @@ def _neighborhood(told: Mapping[str, Any]) -> Neighborhood:
 
 def _counts(value: object) -> dict[str, int]:
     return {str(name): _int(count) for name, count in _dict(value).items()}
+
+
+def _address(value: object) -> str:
+    """An "ip:port", "" if it is none."""
+    parts = parts_of(value) if isinstance(value, str) else None
+    return str(value) if parts and canonical(parts[0]) else ""
+
+
+def _keyed(value: object) -> list[dict[str, Any]]:
+    """Those of a list that have a key."""
+    return [each for each in _dicts(value) if _is_key(each.get("publicKey"))]
+
+
+def _is_key(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(decode_key(value))
+    except ValueError:
+        return False
 
 
 def _dict(value: object) -> dict[str, Any]:
