@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import time
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from typing import Any
@@ -215,7 +216,7 @@ class Auto:
             return
         if event.why in ("no-link", "dropped-by-peer"):
             link = FailedLink(peer.public_key, peer.address, outbound=False, reason=NO_LINK)
-            self._neighbors.note_failure(link)
+            self._neighbors.note_failure(link, time.monotonic())
 
     def _on_learnt(self, event: events.AddressLearnt) -> None:
         """Others reach us under this IP: a handshake for it is for us."""
@@ -293,7 +294,7 @@ class Auto:
             seen_as=core.own_address.seen_as(),
             entry_nodes=self._entry_nodes.statuses(),
             neighborhood=self._neighborhood(),
-            failed_links=tuple(self._neighbors.failed_links.values()),
+            failed_links=tuple(self._neighbors.failed_links(time.monotonic())),
         )
 
     def _neighborhood(self) -> NeighborhoodStatus:

@@ -10,6 +10,7 @@ the shell.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from shimlet.manual import KnownPeer, ManualPeering
@@ -22,6 +23,7 @@ from shimlet_host.model import FailedLink
 DIALS = 3  # of a chosen neighbor, until it counts as lost: the other side waits 4 s
 REDIAL_MS = 500  # as existing nodes
 MAX_FAILED = 32  # links of which the reason is kept: four neighborhoods
+FAILED_S = 600.0  # older failures say nothing about how it is now
 NO_LINK = "no-link"  # an accepted neighbor never dialled
 
 KeyCall = Callable[[bytes], None]
@@ -39,7 +41,7 @@ class Neighbors(ManualPeering):
     def __init__(self, public_key: bytes, max_known: int) -> None:
         super().__init__(public_key, max_known)
         self.selected: dict[bytes, KnownPeer] = {}
-        self.failed_links: dict[bytes, FailedLink] = {}  # the latest last
+        self._failed: dict[bytes, tuple[float, FailedLink]] = {}  # since when; the latest last
         self.up: KeyCall = _nobody_cares
         self.lost: KeyCall = _nobody_cares
         self.adopted: KeyCall = _nobody_cares
@@ -107,14 +109,15 @@ class Neighbors(ManualPeering):
         peer.dialling = False
         peer.failures += 1
         peer.next_attempt = after(now, REDIAL_MS)
-        self.note_failure(FailedLink(peer.public_key, peer.address, True, name(reason)))
+        link = FailedLink(peer.public_key, peer.address, True, name(reason))
+        self.note_failure(link, time.monotonic())
         if peer.failures >= DIALS and not peer.connected:
             self._lose(peer)
 
     def connected(self, peer: KnownPeer, unix_time: int) -> None:
         """A link is up."""
         super().connected(peer, unix_time)
-        self.failed_links.pop(peer.public_key, None)
+        self._failed.pop(peer.public_key, None)
         if self._is_selected(peer):
             self.up(peer.public_key)
 
@@ -124,12 +127,16 @@ class Neighbors(ManualPeering):
         if self._is_selected(peer):
             self._lose(peer)
 
-    def note_failure(self, link: FailedLink) -> None:
-        """Remember why a neighbor's link did not come up, until one does."""
-        self.failed_links.pop(link.public_key, None)
-        self.failed_links[link.public_key] = link
-        if len(self.failed_links) > MAX_FAILED:
-            del self.failed_links[next(iter(self.failed_links))]
+    def note_failure(self, link: FailedLink, now_s: float) -> None:
+        """Remember for a while why a neighbor's link did not come up, or until one does."""
+        self._failed.pop(link.public_key, None)
+        self._failed[link.public_key] = (now_s, link)
+        if len(self._failed) > MAX_FAILED:
+            del self._failed[next(iter(self._failed))]
+
+    def failed_links(self, now_s: float) -> list[FailedLink]:
+        """The links that failed of late; times are of the monotonic clock."""
+        return [link for then, link in self._failed.values() if now_s - then < FAILED_S]
 
     def _is_selected(self, peer: KnownPeer) -> bool:
         """Not one that was selected before, and whose connection ends only now."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from shimlet.manual import KnownPeer
 from shimlet.reasons import CONNECTION_REFUSED, OWN_KEY, UNKNOWN_KEY, WRONG_DIRECTION
-from shimlet_host.neighbors import DIALS, REDIAL_MS, Neighbors
+from shimlet_host.model import FailedLink
+from shimlet_host.neighbors import DIALS, FAILED_S, MAX_FAILED, REDIAL_MS, Neighbors
 
 OWN, LARGER, SMALLER = b"\x50" * 32, b"\x60" * 32, b"\x40" * 32
 AUTO, TYPED = "192.0.2.1:14666", "node.example:14666"
@@ -151,3 +154,34 @@ def test_removing_takes_a_known_peer_and_no_selected_one() -> None:
     neighbors.add(LARGER, TYPED, 0)
     assert neighbors.remove(LARGER) is not None
     assert neighbors.find(LARGER) is None
+
+
+def test_why_links_failed_is_remembered_for_a_while_and_until_one_stands() -> None:
+    neighbors = Watched()
+
+    def fail(number: int, now_s: float) -> FailedLink:
+        link = FailedLink(bytes([number]) * 32, AUTO, outbound=False, reason="no-link")
+        neighbors.note_failure(link, now_s)
+        return link
+
+    first, second = fail(1, 0), fail(2, 1)
+    assert neighbors.failed_links(FAILED_S - 1) == [first, second]
+    assert neighbors.failed_links(FAILED_S) == [second]
+    neighbors.select(second.public_key, AUTO, False, 0)
+    peer = neighbors.find(second.public_key)
+    assert peer is not None
+    neighbors.connected(peer, 1)
+    assert neighbors.failed_links(2) == [first]
+    last = [fail(number, 3) for number in range(MAX_FAILED + 9)]
+    assert neighbors.failed_links(3) == last[9:]
+
+
+def test_a_dial_that_fails_says_why() -> None:
+    neighbors = Watched()
+    neighbors.select(LARGER, AUTO, True, 0)
+    peer = neighbors.dial(0)
+    assert peer is not None
+    neighbors.failed(peer, CONNECTION_REFUSED, 0, 0)
+    assert neighbors.failed_links(time.monotonic()) == [
+        FailedLink(LARGER, AUTO, True, "connection-refused")
+    ]
