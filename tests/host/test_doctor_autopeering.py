@@ -228,8 +228,13 @@ def test_a_closed_udp_port_and_an_entry_node_known_by_hand(tmp_path: Path, a: Au
     node = AutoProcess(tmp_path / "b", a)
     with running(node):
         node.add(a)
+        mark = {"publicKey": a.public_key, "alias": "attic"}
+        assert node.ask("PATCH", "/manualpeering/peers", [mark])[0] == 204
         a.stop()
         finding = found(node, "closed-udp-port", "the entry node")
+        _, both = doctor(node, "attic")
+        assert [each.get("about", "by hand") for each in both] == ["by hand", "the entry node"]
+        assert both[1] == finding and both[0]["cause"] != "connected"
         port = a.udp.rpartition(":")[2]
         assert f"UDP port {port} of 127.0.0.1" in finding["sentence"]
         assert f"nor does its TCP port {a.gossip.rpartition(':')[2]}" in finding["sentence"]
@@ -284,7 +289,7 @@ def test_an_external_address_that_nobody_sees(tmp_path: Path) -> None:
 def test_udp_that_does_not_come_in_from_outside(tmp_path: Path) -> None:
     sudo, told = a_sudo(tmp_path), tmp_path / "sudo.told"
     a = AutoProcess(tmp_path / "a", entryNodeOnly=True, **QUIET)
-    with running(a), router("127.0.0.9", a.udp, state_s=0.1, opened=told) as between:
+    with running(a), router("127.0.0.9", a.udp, state_s=0.4, opened=told) as between:
         node = with_entry(tmp_path / "b", f"{a.public_key}@{between.address}", **QUIET)
         with running(node):
             finding = found(node, "unreachable-udp-port", "autopeering")
