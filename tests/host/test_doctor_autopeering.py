@@ -351,8 +351,9 @@ def test_a_neighbor_and_a_verified_peer_that_are_well(tmp_path: Path, a: AutoPro
         eventually(lambda: cause_of(a, b.public_key[:8]) == "connected", "not linked")
         eventually(lambda: cause_of(lonely, b.public_key[:8]) == "not-selected", "it is selected")
         _, (finding,) = doctor(lonely, b.public_key)
-        assert finding["remedy"] == f"shimlet peers add {b.public_key}@{b.gossip}"
-        paste(f"{finding['remedy']} --config {lonely.config}")
+        start = f"shimlet peers add {b.public_key}@{b.gossip} --api "
+        assert finding["remedy"] == start + lonely.url
+        paste(finding["remedy"])
         b.add(lonely)
         eventually(lambda: cause_of(lonely, b.public_key) == "connected", "no link by hand")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shimlet.sentences import sentence_of
-
 from ..api import NodeApiClient
+from ..commands import list_peer
 from ..diagnose import CANNOT_TELL, CONNECTED, Finding
+from ..evidence import Side
 from .evidence import Own, Remote
 from .gather import own_of, remotes_of, try_from_outside
 from .table import NODE, PEERS
@@ -31,10 +31,11 @@ class AutoFinding:
 
 
 def find_all(api: NodeApiClient) -> list[AutoFinding]:
-    """The entry nodes and the neighbors whose links failed, then the whole."""
+    """The entry nodes and the neighbors that were dialled in vain, then the whole."""
     lists = api.neighbors()
-    own = own_of(api.info(), lists)
-    keys = [*(each.public_key for each in own.entries), *(each.public_key for each in own.failed)]
+    own = own_of(api.info(), lists, api.url)
+    dialled = [failed.public_key for failed in own.failed if failed.outbound]
+    keys = [*(entry.public_key for entry in own.entries), *dialled]
     remotes = remotes_of(own, lists, api, list(dict.fromkeys(keys)))
     own = try_from_outside(api, own, remotes)
     found = [_of_peer(own, remote) for remote in remotes]
@@ -44,7 +45,7 @@ def find_all(api: NodeApiClient) -> list[AutoFinding]:
 def find_one(api: NodeApiClient, public_key: str) -> AutoFinding | None:
     """One peer that autopeering has to do with; None: it has not."""
     lists = api.neighbors()
-    own = own_of(api.info(), lists)
+    own = own_of(api.info(), lists, api.url)
     remotes = remotes_of(own, lists, api, [public_key]) if own.enabled else []
     return next((_of_peer(own, remote) for remote in remotes), None)
 
@@ -74,15 +75,20 @@ def _unless_shown(own: Own, remote: Remote) -> Finding:
         NOT_SELECTED,
         "It answers over UDP, and neither has selected the other: this full node has"
         f" {around.taken} of {around.places} neighbors. Who list each other are always linked.",
-        f"shimlet peers add {remote.public_key}@{remote.tcp}" if remote.tcp else "",
+        _list_by_hand(own, remote) if remote.tcp else "",
     )
+
+
+def _list_by_hand(own: Own, remote: Remote) -> str:
+    here = Side("the full node", own.public_key, url=own.url)
+    return list_peer(here, Side(remote.name, remote.public_key, addresses=(remote.tcp,)))
 
 
 def _of_failure(reason: str, outbound: bool) -> str:
     """A link that failed, although TCP and UDP work now."""
     if not outbound:
         return "It was accepted over UDP and did not dial within 4 s."
-    return f"Its last dial failed, and its ports answer now. {sentence_of(reason)}".strip()
+    return f"Its ports answer now, and the last dial failed ({reason}): the next one may not."
 
 
 def diagnose_node(own: Own) -> Finding:

@@ -29,10 +29,10 @@ _UNEXPECTED = "unsolicited"  # the node counts such packets under this reason
 Lists = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def own_of(info: Mapping[str, Any], lists: Lists) -> Own:
-    """What the node tells of its autopeering."""
+def own_of(info: Mapping[str, Any], lists: Lists, url: str = "") -> Own:
+    """What the node tells of its autopeering; `url` is where it was asked."""
     told = _dict(info.get("autoPeering"))
-    own = Own(str(info["publicKey"]), "", bool(told), _address(info.get("gossipAddress")))
+    own = Own(str(info["publicKey"]), url, bool(told), _address(info.get("gossipAddress")))
     if not told:
         return own
     address = _address(told.get("address"))
