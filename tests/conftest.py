@@ -48,11 +48,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.insert(number % workers * (len(items) // workers), item)
 
 
-def pytest_make_parametrize_id(val: object) -> str | None:
-    """Workers must name a test alike: the number of their process is no part of a name."""
-    return "pid" if val == str(os.getpid()) else None
-
-
 @pytest.fixture
 def shared_tmp() -> Iterator[Path]:
     """A temporary folder that other users may enter: those of pytest are closed to them."""

@@ -107,7 +107,7 @@ def test_without_systemd_nothing_is_said_and_a_dead_socket_stops_nobody(tmp_path
     ("span", "process", "watchdog_s"),
     [
         ("30000000", "", 30.0),
-        ("2500000", str(os.getpid()), 2.5),
+        pytest.param("2500000", str(os.getpid()), 2.5, id="ours"),
         ("30000000", "1", None),
         ("0", "", None),
         ("soon", "", None),
