@@ -2,7 +2,7 @@
 
 import sys
 
-from shimlet_host.starting import open_standard_streams
+from shimlet_host.starting import load_quietly, open_standard_streams
 
 INTERRUPTED = 130  # exit status of what Ctrl-C ended, as shells have it
 
@@ -10,11 +10,12 @@ INTERRUPTED = 130  # exit status of what Ctrl-C ended, as shells have it
 def main() -> None:
     """Entry point of the `shimlet` command."""
     open_standard_streams()
-    try:
+    with load_quietly():
         from shimlet_host.cli import main as run
-    except KeyboardInterrupt:  # it loads for a moment
+    try:
+        run()
+    except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    run()
 
 
 if __name__ == "__main__":

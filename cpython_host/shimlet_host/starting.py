@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def open_standard_streams() -> None:
@@ -26,13 +26,19 @@ def open_standard_streams() -> None:
             setattr(sys, name, os.fdopen(handle, mode, closefd=False))
 
 
+@contextmanager
+def load_quietly() -> Iterator[None]:
+    """While modules load, Ctrl-C ends the process as the system does, without a traceback."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def end_at_signals() -> None:
-    """From now on SIGTERM and Ctrl-C end the process with exit status 0, whatever it is at: what
-    is being written is complete or not there.
+    """From now on SIGTERM and Ctrl-C end the process at once with exit status 0, whatever it is
+    at: what is being written is complete or not there.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end)
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(0)
+        signal.signal(number, lambda *_: os._exit(0))
