@@ -26,6 +26,7 @@ REQUEST_LIMIT = 256  # bytes, mark and newline included: an ESP32 keeps 260 whil
 ECHO = b'{"cmd":'  # how each request begins
 ANSWER_LIMIT = 4096  # bytes, mark and newline included
 READ_S = 0.05  # how long one read of the device may wait
+ANSWER_S = 6.0  # a board may check signatures and write its flash just then
 BAUD = 115200  # matters to boards behind a USB-to-serial chip only
 
 Answer = dict[str, Any]
@@ -40,7 +41,7 @@ class StoppedError(LineError):
     """The board's REPL answered instead of a node."""
 
 
-def ask(device: str, request: Mapping[str, object], timeout_s: float = 3.0) -> Answer:
+def ask(device: str, request: Mapping[str, object], timeout_s: float = ANSWER_S) -> Answer:
     """Send one request to a running node and return its answer; raises LineError."""
     with BoardLine(device) as line:
         return line.ask(request, timeout_s)
@@ -91,7 +92,7 @@ class BoardLine:
         """Give the device free."""
         self._serial.close()
 
-    def ask(self, request: Mapping[str, object], timeout_s: float = 3.0) -> Answer:
+    def ask(self, request: Mapping[str, object], timeout_s: float = ANSWER_S) -> Answer:
         """Return the node's answer to one request; raises LineError after `timeout_s`."""
         answer = self.try_ask(request, timeout_s)
         if answer is None:
