@@ -56,7 +56,7 @@ class SerialPort:
         """Forget what the last client did not read, so that the next one sees nothing stale."""
         self._pending.clear()
         termios.tcflush(self.terminal, termios.TCOFLUSH)
-        tty.setraw(self.terminal)
+        tty.setraw(self.terminal, termios.TCSANOW)  # the next one may have written already
 
     def read(self) -> bytes:
         """Return up to 4 KiB from the client, b"" when there is nothing or nobody."""
