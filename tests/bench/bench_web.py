@@ -275,7 +275,7 @@ def starts() -> bool:
             f"From start to the first answer {kind}: {seconds:.2f} s; at rest {megabytes:.0f} MB"
         )
     usual = statistics.median(seconds for seconds, _ in found["without the dashboard"])
-    print(f"Start: {verdict(usual, START_LIMIT_S, at_most=True)} s")
+    print(f"Seconds to start: {verdict(usual, START_LIMIT_S, at_most=True)}")
     return usual <= START_LIMIT_S
 
 
