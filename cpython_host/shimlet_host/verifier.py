@@ -18,7 +18,6 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 from shimlet.identity import Identity
@@ -77,7 +76,7 @@ class _Process:
         """Whether it takes these."""
         try:
             self._socket.send(chunk_of(each.checked.envelope for each in chunk))
-        except OSError:  # it has ended, which answers() finds out
+        except OSError:  # its queue is full, or it has ended, which answers() finds out
             return False
         self._chunks.append(chunk)
         self._count += len(chunk)
@@ -85,20 +84,27 @@ class _Process:
 
     def answers(self) -> bool:
         """Take what it has answered; False when it has ended."""
-        with suppress(BlockingIOError, ConnectionError):
+        try:
             while answer := self._socket.recv(max(CHUNK, len(READY))):
-                if not self._ready:
-                    self._ready = True
-                    continue
-                chunk = self._chunks.popleft()
-                self._count -= len(chunk)
-                for waiting, holds in zip(chunk, answer, strict=True):
-                    waiting.holds = bool(holds)
-            return False
-        return True
+                self._take(answer)
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            pass
+        return False
+
+    def _take(self, answer: bytes) -> None:
+        """The first message says that it is ready, each other one answers the oldest chunk."""
+        if not self._ready:
+            self._ready = True
+            return
+        chunk = self._chunks.popleft()
+        self._count -= len(chunk)
+        for waiting, holds in zip(chunk, answer, strict=True):
+            waiting.holds = bool(holds)
 
     def close(self) -> None:
-        """It ends by itself as soon as it has done what it has."""
+        """End it; what it had is not answered."""
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
         self._child.kill()
