@@ -209,9 +209,7 @@ def test_image_mounts_after_a_kill_at_any_moment_of_writing(tmp_path: Path) -> N
     board = VirtualBoard(tmp_path / "flash.img")
     board.start()
     code = "n = 0\nwhile True:\n n += 1\n with open('new', 'w') as f:\n  f.write(str(n) * 900)\n"
-    code += (
-        " os.rename('new', 'file')\n if n == 1:\n  print('go')"  # the file is there from then on
-    )
+    code += " os.rename('new', 'file')\n if n == 1:\n  print('go')"  # from here on it is there
     put(board.device, "main.py", "import os\n" + code)
     for round_ in range(8):
         with opened(board) as line:
