@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -107,7 +108,7 @@ class Store:
         self._clock = clock
         self._max_messages = max_messages
         self._warned = False
-        self._unwritten: dict[bytes, StoredMessage] = {}
+        self._unwritten: OrderedDict[bytes, StoredMessage] = OrderedDict()  # oldest first
         self._unwritten_bytes = 0
         with ExitStack() as opened:  # one file is closed if the next one cannot be used
             self._peers = Database(
@@ -287,8 +288,9 @@ class Store:
 
     def _let_go(self, count: int) -> None:
         """The oldest of those that could not be written are lost, as far as the disk goes."""
-        for message_id in list(self._unwritten)[:count]:
-            self._unwritten_bytes -= len(self._unwritten.pop(message_id).data)
+        for _ in range(count):
+            _, message = self._unwritten.popitem(last=False)
+            self._unwritten_bytes -= len(message.data)
         self.lost_messages += count
 
     def _complain(self, error: sqlite3.Error) -> None:
