@@ -28,12 +28,20 @@ log = structlog.get_logger()
 
 
 class News(Watcher):
-    """`status` gives a known peer's state by its key, None if it is not listed."""
+    """`status` gives a known peer's state by its key, None if it is not listed; `alias` the
+    operator's name for it, "" for none.
+    """
 
-    def __init__(self, status: Callable[[bytes], PeerStatus | None], totals: Totals) -> None:
+    def __init__(
+        self,
+        status: Callable[[bytes], PeerStatus | None],
+        alias: Callable[[bytes], str],
+        totals: Totals,
+    ) -> None:
         self.hub = EventHub()
         self._totals = totals
         self._status = status
+        self._alias = alias
         # Why the last call that claimed to be of a known peer was refused, until a link is up.
         self.refusals: dict[bytes, int] = {}
         self._failing: dict[
@@ -96,10 +104,6 @@ class News(Watcher):
         """Tell followers what autopeering did."""
         if len(self.hub):
             self.hub.publish("neighbor", change)
-
-    def _alias(self, public_key: bytes) -> str:
-        status = self._status(public_key)
-        return status.alias if status else ""
 
     def _named(self, public_key: bytes) -> dict[str, str]:
         return peer_fields(public_key, self._alias(public_key))

@@ -82,7 +82,7 @@ class Node:
         self.store = store
         self.net = net or HostNet()
         self._totals = Totals()
-        self.news = News(self.status, self._totals)
+        self.news = News(self.status, self._alias, self._totals)
         self.listener: Listener | None = None
         self.time_server: TimeServer | None = None
         self.auto: Auto | None = None
@@ -237,7 +237,10 @@ class Node:
     def _with_alias(self, message: StoredMessage) -> StoredMessage:
         if message.source == LOCAL:
             return message
-        return replace(message, alias=self.roster.alias(base58_decode(message.source)))
+        return replace(message, alias=self._alias(base58_decode(message.source)))
+
+    def _alias(self, public_key: bytes) -> str:
+        return self.roster.alias(public_key)
 
     def info(self) -> NodeInfo:
         """Who this node is."""
