@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shimlet.identity import decode_key, format_address
+from shimlet.identity import format_address
 
 from .addresses import best_address
 from .api import NodeApiClient
 from .evidence import ENDS, OPEN, WILDCARDS, Evidence, Interface, Listing, Side, parts_of
+from .loose import a_dict, a_list, is_key, keyed
 from .probe import probe
 from .words import GOSSIP_PORT
 
@@ -49,14 +50,14 @@ def host_side(api: NodeApiClient) -> Side:
         interfaces=_interfaces(info.get("interfaces")) or None,
         addresses=_addresses(info.get("addresses")),
         peers=_listings(api.peers()),
-        refusals=_dict(info.get("refusals")),
+        refusals=a_dict(info.get("refusals")),
     )
 
 
 def board_side(port: str, status: Answer, peers: Answer) -> Side:
     """What a board tells of itself and of its list."""
     ahead = _number(status.get("unixTime"))
-    if not _is_key(status.get("publicKey")):
+    if not is_key(status.get("publicKey")):
         from shimlet_host.board.line import LineError
 
         raise LineError(f"What answers on {port} is no node of ours: it has no key.")
@@ -66,7 +67,7 @@ def board_side(port: str, status: Answer, peers: Answer) -> Side:
         port=port,
         clock_ahead_s=ahead - time.time() if ahead else None,
         clock_is_set=ahead > 0,
-        clock_source=str(_dict(status.get("clock")).get("source") or ""),
+        clock_source=str(a_dict(status.get("clock")).get("source") or ""),
         offline=status.get("offline") is True,
         bind=_address(status.get("bindAddress")),
         listens=status.get("listening") is not False,
@@ -140,7 +141,7 @@ def _board_interfaces(status: Answer) -> tuple[Interface, ...]:
         return ()
     if ip in WILDCARDS:
         return (LOOPBACK,)
-    mask = _dict(status.get("wifi")).get("netmask")
+    mask = a_dict(status.get("wifi")).get("netmask")
     usual = BOARD_PREFIX if "." in ip else BOARD_PREFIX6
     return _interfaces([f"{ip}/{mask}"]) or _interfaces([f"{ip}/{usual}"])
 
@@ -150,13 +151,13 @@ def _address(value: object) -> str | None:
 
 
 def _addresses(values: object) -> tuple[str, ...]:
-    found = map(_address, values if isinstance(values, list) else ())
+    found = map(_address, a_list(values))
     return tuple(each for each in found if each)
 
 
 def _interfaces(texts: object) -> tuple[Interface, ...]:
     found: list[Interface] = []
-    for text in texts if isinstance(texts, list) else ():
+    for text in a_list(texts):
         with suppress(ValueError):
             found.append(ipaddress.ip_interface(text))
     return tuple(found)
@@ -164,8 +165,7 @@ def _interfaces(texts: object) -> tuple[Interface, ...]:
 
 def _listings(peers: object) -> tuple[Listing, ...]:
     """The well-formed ones of a list."""
-    dicts = [_dict(peer) for peer in (peers if isinstance(peers, list) else ())]
-    return tuple(_listing(peer) for peer in dicts if _is_key(peer.get("publicKey")))
+    return tuple(map(_listing, keyed(peers)))
 
 
 def _listing(peer: Mapping[str, Any]) -> Listing:
@@ -175,17 +175,6 @@ def _listing(peer: Mapping[str, Any]) -> Listing:
         str(peer.get("state") or ""),
         str(peer.get("lastError") or ""),
     )
-
-
-def _is_key(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(decode_key(value))
-    except ValueError:
-        return False
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _number(value: object) -> float:

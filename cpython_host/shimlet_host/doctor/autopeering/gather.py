@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from shimlet.identity import decode_key, parse_address
+from shimlet.identity import parse_address
 
 from shimlet_host.autopeering.networks import canonical
 from shimlet_host.interfaces import interface_addresses
 
 from ..api import NodeApiClient
 from ..evidence import OPEN, TIMEOUT, WILDCARDS, parts_of
+from ..loose import a_dict, a_list, keyed
 from ..probe import probe
 from .evidence import Entry, Failed, Neighborhood, Own, Remote
 from .probe import Network, UdpProbe
@@ -31,14 +32,16 @@ Lists = Mapping[str, Sequence[Mapping[str, Any]]]
 
 def own_of(info: Mapping[str, Any], lists: Lists, url: str = "") -> Own:
     """What the node tells of its autopeering; `url` is where it was asked."""
-    told = _dict(info.get("autoPeering"))
+    told = a_dict(info.get("autoPeering"))
     own = Own(str(info["publicKey"]), url, bool(told), _address(info.get("gossipAddress")))
     if not told:
         return own
     address = _address(told.get("address"))
     external = str(told.get("externalAddress") or "")
-    claimed = {parts[0] for text in _list(info.get("addresses")) if (parts := parts_of(str(text)))}
-    interfaces = [str(each) for each in _list(info.get("interfaces"))]
+    claimed = {
+        parts[0] for text in a_list(info.get("addresses")) if (parts := parts_of(str(text)))
+    }
+    interfaces = [str(each) for each in a_list(info.get("interfaces"))]
     unix_time = _int(info.get("unixTime"))
     return replace(
         own,
@@ -52,10 +55,10 @@ def own_of(info: Mapping[str, Any], lists: Lists, url: str = "") -> Own:
         verified=_int(told.get("verified")),
         seen_as=_counts(told.get("seenAs")),
         refusals=_counts(told.get("refusals")),
-        entries=tuple(map(_entry, _keyed(told.get("entryNodes")))),
-        neighborhood=_neighborhood(_dict(told.get("neighborhood"))),
+        entries=tuple(map(_entry, keyed(told.get("entryNodes")))),
+        neighborhood=_neighborhood(a_dict(told.get("neighborhood"))),
         accepted=frozenset(str(each.get("publicKey")) for each in lists.get("accepted", ())),
-        failed=tuple(map(_failed, _keyed(told.get("failedLinks")))),
+        failed=tuple(map(_failed, keyed(told.get("failedLinks")))),
     )
 
 
@@ -76,7 +79,7 @@ def remote_of(own: Own, lists: Lists, public_key: str) -> Remote | None:
     met, kind = _met(lists, public_key)
     if entry is None and failed is None and met is None:
         return None
-    offered = _dicts((met or {}).get("services"))
+    offered = map(a_dict, a_list((met or {}).get("services")))
     services = {str(each.get("id")): _address(each.get("address")) for each in offered}
     neighbor = kind in ("chosen", "accepted")
     name = "the neighbor" if neighbor or failed else "the peer"
@@ -157,37 +160,13 @@ def _neighborhood(told: Mapping[str, Any]) -> Neighborhood:
 
 
 def _counts(value: object) -> dict[str, int]:
-    return {str(name): _int(count) for name, count in _dict(value).items()}
+    return {str(name): _int(count) for name, count in a_dict(value).items()}
 
 
 def _address(value: object) -> str:
     """An "ip:port", "" if it is none."""
     parts = parts_of(value) if isinstance(value, str) else None
     return str(value) if parts and canonical(parts[0]) else ""
-
-
-def _keyed(value: object) -> list[dict[str, Any]]:
-    """Those of a list that have a key."""
-    return [each for each in _dicts(value) if _is_key(each.get("publicKey"))]
-
-
-def _is_key(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(decode_key(value))
-    except ValueError:
-        return False
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [each for each in _list(value) if isinstance(each, dict)]
 
 
 def _int(value: object) -> int:
