@@ -23,22 +23,15 @@ from shimlet.reasons import REMOVED
 from shimlet.streams import Streams
 
 from shimlet_host.auto_settings import external_ip, listened_ips, parameters_of, services_of
+from shimlet_host.auto_status import auto_peering_status, neighbor_lists, neighbor_status
 from shimlet_host.autopeering import Autopeering, events
-from shimlet_host.autopeering.networks import canonical
 from shimlet_host.autopeering.peers import Peer
 from shimlet_host.autopeering_store import AutopeeringStore
 from shimlet_host.config import Config
 from shimlet_host.entry_nodes import EntryNodes
 from shimlet_host.identity import HostIdentity
 from shimlet_host.mana_sources import ManaError, ManaSource, mana_source
-from shimlet_host.model import (
-    AutoPeeringStatus,
-    FailedLink,
-    NeighborChange,
-    NeighborhoodStatus,
-    NeighborLists,
-    NeighborStatus,
-)
+from shimlet_host.model import AutoPeeringStatus, FailedLink, NeighborChange, NeighborLists
 from shimlet_host.neighbors import NO_LINK, Neighbors
 from shimlet_host.net import HostNet
 from shimlet_host.udp import UdpShell, bound_udp_socket
@@ -196,13 +189,13 @@ class Auto:
         kind = "chosen" if outbound else "accepted"
         log.info(f"neighbor {kind}", peer=base58_encode(peer.public_key), address=address)
         self._neighbors.select(peer.public_key, address, outbound, self._net.now())
-        self._tell(NeighborChange(kind, _status(peer)))
+        self._tell(NeighborChange(kind, neighbor_status(peer)))
 
     def _on_dropped(self, event: events.NeighborDropped) -> None:
         """Hang up, unless it is a known peer by now."""
         public_key = event.peer.public_key
         log.info("neighbor dropped", peer=base58_encode(public_key), why=event.why)
-        self._tell(NeighborChange("dropped", _status(event.peer), event.why))
+        self._tell(NeighborChange("dropped", neighbor_status(event.peer), event.why))
         self._note_whoever_did_not_dial(event)
         if self._neighbors.deselect(public_key):
             for table in (self._streams.links, self._streams.dials):
@@ -270,57 +263,9 @@ class Auto:
 
     def neighbors(self, *, known: bool) -> NeighborLists:
         """The verified peers, if asked for, and both kinds of neighbors."""
-        return NeighborLists(
-            _statuses(self.core.verified()) if known else (),
-            _statuses(self.core.chosen()),
-            _statuses(self.core.accepted()),
-        )
+        return neighbor_lists(self.core, known=known)
 
     def status(self) -> AutoPeeringStatus:
         """Where it listens, how much it knows, and what it refused."""
-        host, port = self._socket.getsockname()[:2]
-        core = self.core
-        return AutoPeeringStatus(
-            address=format_address(canonical(host) or host, port),
-            known=len(core.peers.known),
-            verified=len(core.peers.verified),
-            received=self._shell.received,
-            sent=self._shell.sent,
-            unsent=self._shell.unsent,
-            refusals=dict(core.local.counters),
-            version=core.local.parameters.version,
-            network_version=core.local.parameters.network_version,
-            external_address=core.own_address.external,
-            seen_as=core.own_address.seen_as(),
-            entry_nodes=self._entry_nodes.statuses(),
-            neighborhood=self._neighborhood(),
-            failed_links=tuple(self._neighbors.failed_links(time.monotonic())),
-        )
-
-    def _neighborhood(self) -> NeighborhoodStatus:
-        selection = self.core.selection
-        refusals = selection.choosing.refusals
-        candidates, similar, in_range = selection.open_candidates()
-        answers = [said_no for key, said_no in refusals.items() if key in in_range]
-        return NeighborhoodStatus(
-            places=self.core.local.parameters.k,
-            chosen=len(selection.chosen),
-            accepted=len(selection.accepted),
-            candidates=len(candidates),
-            similar=len(similar),
-            in_range=len(in_range),
-            refused=answers.count(True),
-            silent=answers.count(False),
-        )
-
-
-def _statuses(peers: Iterable[Peer]) -> tuple[NeighborStatus, ...]:
-    return tuple(map(_status, peers))
-
-
-def _status(peer: Peer) -> NeighborStatus:
-    return NeighborStatus(peer.public_key, peer.node_id, _services(peer))
-
-
-def _services(peer: Peer) -> dict[str, str]:
-    return {name: format_address(peer.ip, service.port) for name, service in peer.services.items()}
+        bound = self._socket.getsockname()[:2]
+        return auto_peering_status(bound, self._shell, self._entry_nodes, self._neighbors)
