@@ -198,7 +198,7 @@ def sizes(core):
         "timers": len(core.local.timers._heap),
         "per_ip": len(core.peers._per_ip),
         "per_subnet": len(core.peers._per_subnet),
-        "in_flight": len(core.verification._in_flight),
+        "in_flight": len(core.verification._pings._in_flight),
     }
 
 

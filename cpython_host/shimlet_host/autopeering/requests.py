@@ -2,7 +2,8 @@
 
 An answer counts only if signer, source IP and req_hash match an open request (protocol.md, "UDP
 messages"). Attempts time out after responseTimeout, with growing random pauses between; an answer
-to any attempt counts until the request ends. Called by discovery.py and selection.py.
+to any attempt counts until the request ends. Called by pings.py, verification.py, discovery.py
+and choosing.py.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Verification (specification, "Verification" and "Removal"): the known peer list, Ping and Pong.
 
-Known peers are pinged when they are due, senders of Pings at once; who answers is verified. For
-each message there is a validate function, for the cheap checks before its signature is looked at,
-and an on_ function, which changes state; both are called by protocol.py. discovery.py and
-selection.py learn what they have to know by the callbacks.
+Known peers are pinged when they are due (pings.py), senders of Pings at once; who answers is
+verified. For each message there is a validate function, for the cheap checks before its signature
+is looked at, and an on_ function, which changes state; both are called by protocol.py.
+discovery.py and selection.py learn what they have to know by the callbacks.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 
 from shimlet_host.autopeering import encoding, messages, networks
@@ -16,13 +16,11 @@ from shimlet_host.autopeering.events import EntryNodeSilent, PeerLost, PeerVerif
 from shimlet_host.autopeering.local import Local
 from shimlet_host.autopeering.mutual import Mutual
 from shimlet_host.autopeering.own_address import OwnAddress
-from shimlet_host.autopeering.parameters import ENTRY_RETRY_S, MAX_IN_FLIGHT, MAX_SERVICES
+from shimlet_host.autopeering.parameters import ENTRY_RETRY_S, MAX_SERVICES
 from shimlet_host.autopeering.peers import PEERING, KnownPeer, Peer, Peers
+from shimlet_host.autopeering.pings import Pings
 from shimlet_host.autopeering.reasons import Reason
-from shimlet_host.autopeering.requests import Request, Requests
-
-_UNSPECIFIED = "0.0.0.0"  # what every src_addr is, also over IPv6
-_OVERLOADED_S = 1.0  # until the next try when too many requests are open
+from shimlet_host.autopeering.requests import Requests
 
 PeerCall = Callable[[Peer], None]
 
@@ -40,11 +38,9 @@ class Verification:
         self._local = local
         self._requests = requests
         self.peers = peers
-        self.mutual = Mutual(local, self._ping_again)
+        self._pings = Pings(local, requests, peers, self._unanswered)
+        self.mutual = Mutual(local, self._pings.ping_again)
         self._own_address = own_address
-        self._due: deque[KnownPeer] = deque()  # it is time; they wait for a slot
-        self._slots: set[tuple[bytes, str]] = set()  # verified now, out of the queue
-        self._in_flight: dict[tuple[bytes, str], Request] = {}  # all open Pings
         self._replacements: OrderedDict[tuple[bytes, str], KnownPeer] = OrderedDict()
         self._entry_nodes: dict[bytes, KnownPeer | None] = {}
         self.peer_met: Callable[[KnownPeer], None] = lambda known: None
@@ -66,7 +62,7 @@ class Verification:
         self._entry_nodes[public_key] = known
         if known.key not in self.peers.known:
             self.peers.add(known)
-            self._enqueue(known, self._local.now)
+            self._pings.enqueue(known, self._local.now)
 
     def add(self, public_key: bytes, ip: str, port: int) -> None:
         """Know a peer that somebody told of, or that was verified before the last stop."""
@@ -78,7 +74,7 @@ class Verification:
         reason = self.peers.refuses(ip)
         if reason is None:
             self.peers.add(known)
-            self._enqueue(known, self._local.now)
+            self._pings.enqueue(known, self._local.now)
         else:
             self._local.counters[reason] += 1
             self._keep_replacement(known, reason)
@@ -92,96 +88,23 @@ class Verification:
 
     def _forget(self, known: KnownPeer) -> None:
         self.peers.remove(known)
-        if known.timer is not None:
-            known.timer.cancel()
-        request = self._in_flight.pop(known.key, None)
-        if request is not None:
-            self._requests.close(request)
-            self._slots.discard(known.key)
+        self._pings.forget(known)
         if self._replacements and self.peers.refuses(known.ip) is None:
             _, successor = self._replacements.popitem()
             self.add(successor.public_key, successor.ip, successor.port)
 
-    def _enqueue(self, known: KnownPeer, due: float) -> None:
-        """Verify a peer at this time: the known peer list is a time-priority queue."""
-        if known.timer is not None:
-            known.timer.cancel()
-        known.timer = self._local.timers.at(due, lambda: self._is_due(known))
-
-    def _is_due(self, known: KnownPeer) -> None:
-        known.timer = None
-        self._due.append(known)
-        self._verify_due()
-
-    def _verify_due(self) -> None:
-        """Ping every due peer, at most ten at once."""
-        while self._due and len(self._slots) < MAX_IN_FLIGHT:
-            known = self._due.popleft()
-            if self.peers.known.get(known.key) is known and known.key not in self._in_flight:
-                self._verify(known)
-
-    # VERIFYING
-
-    def _verify(self, known: KnownPeer) -> None:
-        """Ping a peer until it answers, up to the attempts that it has."""
-        parameters = self._local.parameters
-        verified = known.peer is not None
-        attempts = parameters.max_reverify_attempts if verified else parameters.max_verify_attempts
-        if self._ping(known, attempts):
-            self._slots.add(known.key)
-        else:
-            self._enqueue(known, self._local.now + _OVERLOADED_S)
-
-    def _ping(self, known: KnownPeer, attempts: int) -> bool:
-        """Begin to ping; False: too many requests are open."""
-        request = Request(
-            known.public_key,
-            (known.ip, known.port),
-            attempts,
-            messages.Pong,
-            lambda: self._ping_to(known.ip),
-            lambda: self._unanswered(known),
-        )
-        started = self._requests.start(request)
-        if started:
-            self._in_flight[known.key] = request
-        return started
-
-    def _ping_again(self, known: KnownPeer) -> None:
-        """Unless that is under way."""
-        if known.key not in self._in_flight:
-            self._ping(known, self._local.parameters.max_reverify_attempts)
-
-    def _ping_to(self, ip: str) -> bytes:
-        """The data of a Ping as of now: each attempt is a new one."""
-        parameters = self._local.parameters
-        ping = messages.Ping(
-            parameters.version,
-            parameters.network_version,
-            self._local.unix_time,
-            _UNSPECIFIED,
-            self._local.services[PEERING].port,
-            ip,
-        )
-        return encoding.encode_ping(ping)
-
     def _unanswered(self, known: KnownPeer) -> None:
         """All attempts failed: a new peer leaves the known list, a verified one both lists."""
-        self._ended(known)
+        self._pings.ended(known)
         peer = known.peer
         if known.entry:
             self.peers.unverify(known)
-            self._enqueue(known, self._local.now + ENTRY_RETRY_S)
+            self._pings.enqueue(known, self._local.now + ENTRY_RETRY_S)
             self._local.events.append(EntryNodeSilent(known.public_key))
         else:
             self._forget(known)
         if peer is not None:
             self._lost(peer)
-
-    def _ended(self, known: KnownPeer) -> None:
-        self._in_flight.pop(known.key, None)
-        self._slots.discard(known.key)
-        self._verify_due()
 
     def _lost(self, peer: Peer) -> None:
         self._local.events.append(PeerLost(peer))
@@ -231,13 +154,13 @@ class Verification:
 
     def _ping_back(self, known: KnownPeer, port: int) -> None:
         """Outside the queue's pace, since an existing node waits for it only half a second."""
-        request = self._in_flight.get(known.key)
+        request = self._pings.open_to(known)
         if request is not None:
             self._requests.hurry(request)
             return
         known.port = port
         attempts = 1 if known.called else self._local.parameters.max_verify_attempts
-        if not self._ping(known, attempts) and known.called:
+        if not self._pings.ping(known, attempts) and known.called:
             self._forget(known)
 
     def validate_pong(self, pong: messages.Pong, public_key: bytes, ip: str) -> Reason | None:
@@ -272,7 +195,7 @@ class Verification:
         self._requests.close(request)
         if known is None:
             return Reason.UNSOLICITED
-        self._ended(known)
+        self._pings.ended(known)
         self._verified(known, Peer(public_key, ip, dict(pong.services or {})))
         return None
 
@@ -283,7 +206,8 @@ class Verification:
         replaced = self.peers.verify(known, peer)
         if replaced is not None and replaced.peer is not None:
             self._moved(replaced, replaced.peer)
-        self._enqueue(known, self._local.now + self._local.parameters.verification_lifetime_s)
+        lifetime_s = self._local.parameters.verification_lifetime_s
+        self._pings.enqueue(known, self._local.now + lifetime_s)
         self._local.events.append(PeerVerified(peer))
         self.peer_verified(peer)
         if is_new:
@@ -309,5 +233,5 @@ class Verification:
 
     def doubt(self, known: KnownPeer) -> None:
         """A verified peer did not answer something: verify it again, now."""
-        if known.peer is not None and known.key not in self._in_flight:
-            self._enqueue(known, self._local.now)
+        if known.peer is not None and self._pings.open_to(known) is None:
+            self._pings.enqueue(known, self._local.now)
