@@ -13,8 +13,8 @@ import pytest
 from host.couples import Couple, command, couple, flash, listed, pair, run_shell, shell
 from host.processes import NodeProcess, eventually, running
 from shimlet.identity import decode_key
+from shimlet_host.board.dial_at import with_port
 from shimlet_host.board.dial_from import PairError
-from shimlet_host.board.pair import with_port
 from shimlet_host.doctor.api import NodeApiClient
 from shimlet_host.doctor.diagnose import diagnose
 from shimlet_host.doctor.evidence import Side

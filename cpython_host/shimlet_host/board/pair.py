@@ -7,18 +7,16 @@ run; doing it twice changes nothing. Called by: cli/pair.py. Errors are HostErro
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shimlet.identity import format_address, parse_address
 
-from shimlet_host.doctor.addresses import DEFAULT_BIND, addresses_for, no_address
 from shimlet_host.doctor.api import NodeApiClient
 from shimlet_host.doctor.diagnose import CONNECTED, Finding, diagnose, who_dials
-from shimlet_host.doctor.evidence import REFUSED, Evidence, Side
+from shimlet_host.doctor.evidence import REFUSED, Evidence
 from shimlet_host.doctor.gather import (
     ask_board,
     board_reach,
@@ -28,7 +26,8 @@ from shimlet_host.doctor.gather import (
 )
 from shimlet_host.doctor.probe import probe
 
-from .dial_from import BOARD, HOST, PairError, Say, take_direction
+from .dial_at import Choose, take_address
+from .dial_from import BOARD, HOST, Say, take_direction
 from .line import Answer, BoardLine
 from .talk import CHANGE_S, granted
 
@@ -40,8 +39,6 @@ NTP_S = 12.0  # for a board to ask the time servers one after the other, 2 s eac
 MOST_SERVERS = 4  # that a board takes
 POLL_S = 0.1
 TOLERATED_S = 2.0  # a clock that is off by less is right: the line tells whole seconds
-
-Choose = Callable[[str, Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +109,7 @@ class _Pairing:
         """Clock, lists, link, proof."""
         evidence = Evidence(self.host, self.board)
         dialler = BOARD if evidence.dialler is self.board else HOST
-        host_address = self._address(self.host, self.board, self.wishes.host_address)
-        board_address = self._address(self.board, self.host, self.wishes.board_address)
+        host_address, board_address = self._addresses()
         if self.board.clock_is_set:  # and may be wrong: mended before the first dial
             self._set_clock(host_address)
         self._introduce(dialler, host_address, board_address)
@@ -130,23 +126,13 @@ class _Pairing:
         )
         return self._prove(paired) if paired.linked else self._explain(paired)
 
-    # Addresses
-
-    def _address(self, of: Side, asker: Side, wish: str) -> str:
-        """Where `asker` is to dial `of`."""
-        if wish:
-            return with_port(wish, of)
-        found = addresses_for(of, asker)
-        listing = asker.listing(of)
-        if listing is not None and listing.address in found:
-            return listing.address
-        if not found:
-            raise PairError(no_address(of, asker))
-        return found[0] if len(found) == 1 else self._chosen(of, asker, found)
-
-    def _chosen(self, of: Side, asker: Side, found: Sequence[str]) -> str:
-        question = f"Under which address does {asker.name} reach {of.name}?"
-        return self.choose(question, found)
+    def _addresses(self) -> tuple[str, str]:
+        """Where the board is to dial the full node, and where the full node is to dial it."""
+        host, board, wishes = self.host, self.board, self.wishes
+        return (
+            take_address(host, board, wishes.host_address, self.choose),
+            take_address(board, host, wishes.board_address, self.choose),
+        )
 
     # The clock
 
@@ -292,19 +278,3 @@ def _within(duration_s: float, condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(POLL_S)
     return True
-
-
-def with_port(wish: str, of: Side) -> str:
-    """An address as the user gave it, with the port of that side if it has none."""
-    port = parse_address(of.bind or DEFAULT_BIND)[1]
-    try:
-        address = format_address(str(ipaddress.ip_address(wish.strip("[]"))), port)
-    except ValueError:
-        address = wish if ":" in wish else f"{wish}:{port}"
-    try:
-        host = parse_address(address)[0]
-        if not host.strip("0123456789."):  # no name: one that looks so would be saved, and dialled
-            ipaddress.ip_address(host)
-    except ValueError as error:
-        raise PairError(f"{wish} is no address: {error}.") from None
-    return address
