@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shimlet_host.events import Subscription
+
+if TYPE_CHECKING:
+    from shimlet_host.config.peers import PeerEntry
 
 LOCAL = "local"  # the source of a message of our own
 
@@ -250,8 +253,9 @@ class NodeTotals:
 class NodeApi(Protocol):
     """What the web API may ask of the node. Called from the node's own event loop."""
 
-    def add_peers(self, entries: list[tuple[bytes, str]]) -> None:
-        """Adds (public key, address) pairs, all or none, kept before it returns.
+    def add_peers(self, entries: Sequence[PeerEntry]) -> None:
+        """Adds peers, or changes what the entries say of known ones: all or none, kept before it
+        returns. What an entry does not say stays.
 
         Raises PeerError (own key, list full) or StoreError.
         """

@@ -174,11 +174,11 @@ class Node:
 
     # What the web API asks (model.NodeApi)
 
-    def add_peers(self, entries: list[tuple[bytes, str]]) -> None:
+    def add_peers(self, entries: Sequence[PeerEntry]) -> None:
         """List peers, all or none; kept on disk before it returns. PeerError, StoreError."""
         self.roster.add(entries)
-        for public_key, _ in entries:
-            self.news.peer_changed(public_key)
+        for entry in entries:
+            self.news.peer_changed(entry.public_key)
 
     def remove_peers(self, public_keys: list[bytes]) -> None:
         """Forget peers and close their links at once; unknown keys are fine. StoreError."""

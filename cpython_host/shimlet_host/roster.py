@@ -113,16 +113,22 @@ class Roster:
 
     # The operator's changes
 
-    def add(self, entries: list[tuple[bytes, str]]) -> None:
-        """List peers, all or none; a disabled one stays so, with its new address."""
-        for public_key, _ in entries:
-            self._refuse_unfit(public_key, "")
-        keys = {*self._manual.known_peers, *self._disabled, *(key for key, _ in entries)}
+    def add(self, entries: Sequence[PeerEntry]) -> None:
+        """List peers, or give listed ones a new address, all or none; alias and switch of a listed
+        one stay unless its entry says them.
+        """
+        for entry in entries:
+            self._refuse_unfit(entry.public_key, "")
+        added = {entry.public_key: entry.address for entry in entries}
+        keys = {*self._manual.known_peers, *self._disabled, *added}
         if len(keys) > self._manual.max_known:
             raise self._full("")
-        self._store.add_peers(entries)
-        for public_key, address in entries:
+        marks = [PeerMark(each.public_key, each.alias, each.enabled) for each in entries]
+        said = [mark for mark in marks if (mark.alias, mark.enabled) != (None, None)]
+        self._store.add_peers(added.items(), said)
+        for public_key, address in added.items():
             self._list(public_key, address, self._disabled)
+        self._apply(said)
 
     def _refuse_unfit(self, public_key: bytes, where: str) -> None:
         reason = self._manual.refuses(public_key)

@@ -148,10 +148,20 @@ class Store:
             raise StoreError(trouble(self._peers.path, error)) from error
         return [StoredPeer(*row) for row in rows]
 
-    def add_peers(self, entries: Iterable[tuple[bytes, str]], source: str = FROM_API) -> None:
-        """Adds peers, or gives known ones a new address: all or none, on the disk at return."""
+    def add_peers(
+        self,
+        entries: Iterable[tuple[bytes, str]],
+        marks: Iterable[PeerMark] = (),
+        source: str = FROM_API,
+    ) -> None:
+        """Adds peers, or gives known ones a new address, and keeps what the marks say of them: all
+        or none, on the disk at return.
+        """
         now = self._clock()
-        self._change((_PUT_PEER, [(key, address, now, source) for key, address in entries]))
+        self._change(
+            (_PUT_PEER, [(key, address, now, source) for key, address in entries]),
+            (_PUT_MARK, rows_of(marks)),
+        )
 
     def remove_peers(self, public_keys: Iterable[bytes]) -> None:
         """Forgets peers: all or none, on the disk at return. Unknown keys are fine."""
@@ -179,7 +189,7 @@ class Store:
 
     def put_marks(self, marks: Iterable[PeerMark]) -> None:
         """Keeps what the marks say: all or none, on the disk at return."""
-        self._change((_PUT_MARK, [(mark.public_key, mark.alias, mark.enabled) for mark in marks]))
+        self._change((_PUT_MARK, rows_of(marks)))
 
     def configured(self) -> list[PeerEntry]:
         """The config's list as it was given to follow_config() last."""
@@ -194,12 +204,11 @@ class Store:
         now = self._clock()
         gone = [(key,) for key in changes.removed]
         peers = [(key, address, now, FROM_CONFIG) for key, address in changes.addressed]
-        marks = [(mark.public_key, mark.alias, mark.enabled) for mark in changes.marks]
         self._change(
             (_DROP_PEER, gone),
             (_DROP_MARK, gone),
             (_PUT_CONFIGURED_PEER, peers),
-            (_PUT_MARK, marks),
+            (_PUT_MARK, rows_of(changes.marks)),
             ("DELETE FROM configured", [()]),
             (_PUT_CONFIGURED, [tuple(entry) for entry in entries]),
         )
@@ -216,7 +225,7 @@ class Store:
             ("DELETE FROM marks", [()]),
             ("DELETE FROM configured", [()]),
             (_PUT_PEER, [(p.public_key, p.address, p.added, p.source) for p in peers]),
-            (_PUT_MARK, [(mark.public_key, mark.alias, mark.enabled) for mark in marks]),
+            (_PUT_MARK, rows_of(marks)),
             (_PUT_CONFIGURED, [tuple(entry) for entry in configured]),
         )
 
@@ -303,6 +312,11 @@ class Store:
                 "Messages are not stored any more; the node goes on, with the newest in memory."
                 f" {trouble(self._messages.path, error)}"
             )
+
+
+def rows_of(marks: Iterable[PeerMark]) -> list[tuple[bytes, str | None, bool | None]]:
+    """What _PUT_MARK takes."""
+    return [(mark.public_key, mark.alias, mark.enabled) for mark in marks]
 
 
 def configured_entry(

@@ -29,6 +29,7 @@ import structlog
 from bench_autopeering import IP, OUTSTANDING, SERVICES, load, senders, verdict
 from shimlet_host.autopeering.peers import KnownPeer, Peer
 from shimlet_host.config import load_config
+from shimlet_host.config.peers import PeerEntry
 from shimlet_host.dashboard import add_dashboard
 from shimlet_host.identity import HostIdentity
 from shimlet_host.node import Node
@@ -81,7 +82,10 @@ async def serve(pipe: Connection, folder: Path) -> None:
     await node.start()
     await server.start()
     node.add_peers(
-        [(HostIdentity(n.to_bytes(32, "big")).public_key, f"{IP}:9") for n in range(KNOWN_PEERS)]
+        [
+            PeerEntry(HostIdentity(n.to_bytes(32, "big")).public_key, f"{IP}:9")
+            for n in range(KNOWN_PEERS)
+        ]
     )
     assert node.auto is not None
     for identity in senders(OUTSTANDING):

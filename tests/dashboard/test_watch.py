@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
+from shimlet_host.config.peers import PeerEntry
 from shimlet_host.dashboard.watch import (
     FIRST_MESSAGES,
     LONGEST_TEXT,
@@ -78,7 +80,7 @@ class QuietNode:
     def subscribe(self) -> Subscription:
         return self.hub.subscribe()
 
-    def add_peers(self, entries: list[tuple[bytes, str]]) -> None: ...
+    def add_peers(self, entries: Sequence[PeerEntry]) -> None: ...
 
     def remove_peers(self, public_keys: list[bytes]) -> None: ...
 

@@ -31,6 +31,7 @@ from shimlet_host.autopeering import neighborhood
 from shimlet_host.autopeering.events import NeighborChosen, NeighborDropped
 from shimlet_host.autopeering.messages import Service
 from shimlet_host.autopeering.peers import Peer
+from shimlet_host.config.peers import PeerEntry
 from shimlet_host.model import NeighborChange, PeerMark, ServeError, StoreError
 from shimlet_host.net import HostNet
 from shimlet_host.node import Node
@@ -55,7 +56,7 @@ def linked(a: Node, b: Node) -> bool:
 def by_hand(node: Node, other: Node) -> None:
     """List the other one."""
     assert other.listener is not None
-    node.add_peers([(key_of(other), other.listener.address)])
+    node.add_peers([PeerEntry(key_of(other), other.listener.address)])
 
 
 def payloads(node: Node) -> set[bytes]:

@@ -275,6 +275,9 @@ def test_what_config_show_says_is_a_config_that_means_the_same(tmp_path: Path) -
 def test_the_one_string_links_two_nodes(a: NodeProcess, b: NodeProcess, strangers: None) -> None:
     said = at(b, "id").out.strip()
     assert said == one_string(b), "the port is the running node's"
+    refused = at(a, "peers", "add", said, "--alias", "x" * 65)
+    assert refused.status == 1 and "alias must be at most 64" in refused.err, refused
+    assert at(a, "peers", "list", "--json").data == [], "it is listed with its alias or not at all"
     added = at(a, "peers", "add", said, "--alias", "attic")
     assert added.status == 0 and f"{b.public_key} (attic) is listed" in added.out
     eventually(lambda: at(b, "peers", "pending", "--json").data != [], "nobody called")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from host.auto_nodes import Running, auto_keys, eventually, key_of, play
+from shimlet_host.config.peers import PeerEntry
 from shimlet_host.node import Node
 
 HOUR = 3600
@@ -36,7 +37,7 @@ def test_known_peers_stay_linked_and_are_dialled_again_after_a_jump(
         alone = {"autoPeering__enabled": False}
         a, b = await nodes.start(**alone), await nodes.start(**alone)
         for one, other in ((a, b), (b, a)):
-            one.add_peers([(key_of(other), other.info().gossip_address)])
+            one.add_peers([PeerEntry(key_of(other), other.info().gossip_address)])
         await eventually(lambda: linked(a, b), "no link came up")
         link = a.streams.links[key_of(b)]
         jump(seconds, a, b)

@@ -81,7 +81,7 @@ def test_entries_bring_alias_and_switch(life: Life) -> None:
 def test_what_the_api_said_stands_until_that_part_of_the_entry_changes(life: Life) -> None:
     life.change([ATTIC])
     life.node.mark_peers([PeerMark(A, alias="cellar", enabled=False)])
-    life.node.add_peers([(A, "moved:2")])
+    life.node.add_peers([PeerEntry(A, "moved:2")])
     life.change([ATTIC, PeerEntry(B, "b:1")])
     assert life.seen()[A] == ("moved:2", "cellar", False), "an unchanged entry says nothing new"
     life.change([ATTIC._replace(alias="roof")])
@@ -99,16 +99,42 @@ def test_what_an_entry_does_not_say_any_more_is_as_if_it_never_had(life: Life) -
 
 
 def test_an_entry_for_a_peer_of_the_api_changes_only_what_it_says(life: Life) -> None:
-    life.node.add_peers([(A, "api:1")])
+    life.node.add_peers([PeerEntry(A, "api:1")])
     life.node.mark_peers([PeerMark(A, alias="mine", enabled=False)])
     life.change([PeerEntry(A, "config:1")])
     assert life.seen() == {A: ("config:1", "mine", False)}
 
 
+def test_an_entry_of_the_api_changes_only_what_it_says_too(life: Life) -> None:
+    life.change([ATTIC])
+    life.node.add_peers([PeerEntry(A, "a:2", enabled=False), PeerEntry(B, "b:1", "off", False)])
+    expected = {A: ("a:2", "attic", False), B: ("b:1", "off", False)}
+    assert life.seen() == expected
+    assert not life.node.streams.manual.known_peers, "neither of them is dialled or accepted"
+    life.node.add_peers(
+        [PeerEntry(A, "a:3"), PeerEntry(B, "b:2", enabled=True), PeerEntry(C, "c")]
+    )
+    expected = {A: ("a:3", "attic", False), B: ("b:2", "off", True), C: ("c", "", True)}
+    assert life.seen() == expected
+    life.node.add_peers([PeerEntry(B, "b:2", alias="")])
+    life.change([ATTIC])
+    assert life.seen() == {**expected, B: ("b:2", "", True)}, "the config says nothing new"
+    life.start([ATTIC])
+    assert life.seen() == {**expected, B: ("b:2", "", True)}, "the same after a restart"
+
+
+def test_of_a_list_that_the_api_gets_all_or_nothing_counts(life: Life) -> None:
+    life.change([ATTIC])
+    own = PeerEntry(life.node.identity.public_key, "a:1")
+    with pytest.raises(PeerError, match="public key"):
+        life.node.add_peers([PeerEntry(A, "a:2", "cellar", False), own])
+    assert life.seen() == {A: ("a:1", "attic", True)}
+
+
 def test_who_leaves_the_config_is_forgotten_unless_the_api_added_it(life: Life) -> None:
-    life.node.add_peers([(B, "b:1")])
+    life.node.add_peers([PeerEntry(B, "b:1")])
     life.change([ATTIC, PeerEntry(B, "b:1"), PeerEntry(C, "c:1", enabled=False)])
-    life.node.add_peers([(C, "c:2")])
+    life.node.add_peers([PeerEntry(C, "c:2")])
     life.change([])
     assert life.seen() == {B: ("b:1", "", True), C: ("c:2", "", False)}
     life.change([PeerEntry(A, "a:1")])
@@ -136,7 +162,7 @@ def test_a_list_with_our_own_key_or_too_long_changes_nothing(tmp_path: Path) -> 
         with pytest.raises(PeerError, match="knownPeers: "):
             life.reload(bad)
         assert life.seen() == {A: ("a:1", "attic", True)}
-    life.node.add_peers([(C, "c:1")])
+    life.node.add_peers([PeerEntry(C, "c:1")])
     with pytest.raises(PeerError, match="list of known peers is full"):
         life.reload(many[:MAX_KNOWN_PEERS])
     assert set(life.seen()) == {A, C}
@@ -147,7 +173,7 @@ def test_a_list_with_our_own_key_or_too_long_changes_nothing(tmp_path: Path) -> 
 def test_at_a_start_peers_of_the_config_come_first_where_not_all_fit(tmp_path: Path) -> None:
     life = Life(tmp_path)
     life.start([])
-    life.node.add_peers([(A, "a:1"), (B, "b:1")])
+    life.node.add_peers([PeerEntry(A, "a:1"), PeerEntry(B, "b:1")])
     many = [PeerEntry(n.to_bytes(32, "big"), "a:1") for n in range(1, MAX_KNOWN_PEERS)]
     life.start(many)
     seen = life.seen()

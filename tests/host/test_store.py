@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from host.children import in_child
 from shimlet_host.folder import open_folder
-from shimlet_host.model import StoreError
+from shimlet_host.model import PeerMark, StoreError
 from shimlet_host.store import MAX_UNWRITTEN_BYTES, Store
 
 KEY_A, KEY_B, KEY_C = (bytes([n]) * 32 for n in (1, 2, 3))
@@ -62,6 +62,12 @@ def test_a_list_of_peers_is_added_as_a_whole_or_not_at_all(tmp_path: Path) -> No
     with pytest.raises(StoreError, match="The known peers were not changed"):
         store.add_peers([(KEY_B, "b:1"), (KEY_C, None)])  # type: ignore[list-item]
     assert [p.public_key for p in store.peers()] == [KEY_A]
+    nobody = PeerMark(None, "attic")  # type: ignore[arg-type]
+    with pytest.raises(StoreError, match="The known peers were not changed"):
+        store.add_peers([(KEY_B, "b:1")], [PeerMark(KEY_B, "attic"), nobody])
+    assert [p.public_key for p in store.peers()] == [KEY_A] and store.marks() == []
+    store.add_peers([(KEY_B, "b:1")], [PeerMark(KEY_B, "attic", False)])
+    assert store.marks() == [PeerMark(KEY_B, "attic", False)]
     store.close()
 
 

@@ -7,13 +7,14 @@ import base64
 import json
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from shimlet.identity import base58_encode
+from shimlet_host.config.peers import PeerEntry
 from shimlet_host.events import MAX_LISTENERS, QUEUE_LENGTH, EventHub, Subscription
 from shimlet_host.model import (
     AutoPeeringStatus,
@@ -65,18 +66,20 @@ class RecordingNode:
     def __init__(self) -> None:
         self.hub = WatchedHub()
         self.known: dict[bytes, str] = {}
+        self.added: list[PeerEntry] = []
         self.marks: list[PeerMark] = []
         self.trouble = ""
         self.connected: set[bytes] = set()
         self.stored: list[StoredMessage] = []
         self.fault: Exception | None = None
 
-    def add_peers(self, entries: list[tuple[bytes, str]]) -> None:
+    def add_peers(self, entries: Sequence[PeerEntry]) -> None:
         if self.fault:
             raise self.fault
-        if any(key == OWN_KEY for key, _ in entries):
+        if any(entry.public_key == OWN_KEY for entry in entries):
             raise PeerError("This is our own key.")
-        self.known.update(entries)
+        self.known.update((entry.public_key, entry.address) for entry in entries)
+        self.added.extend(entries)
 
     def remove_peers(self, public_keys: list[bytes]) -> None:
         for key in public_keys:
@@ -268,6 +271,34 @@ def test_only_connected_is_asked_for_in_the_body_or_in_the_query() -> None:
     talk(conversation)
 
 
+# What an entry may not say of its peer, whether it lists the peer or marks it.
+BAD_MARKS = (
+    ({"alias": "x" * 65}, "64 characters"),
+    ({"alias": "\x1b[2J"}, "printed"),
+    ({"alias": 5}, "alias is 5, but must be text"),
+    ({"enabled": "no"}, "true or false"),
+)
+
+
+def test_a_peer_is_listed_with_its_name_and_switch_all_or_none() -> None:
+    async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
+        first = {"publicKey": A, "address": "a:1", "alias": " attic ", "enabled": False}
+        plain = {"publicKey": B, "address": "b:1"}
+        answer = await client.post("/manualpeering/peers", json=[first, plain])
+        assert (answer.status_code, answer.content) == (204, b"")
+        says_nothing = {**plain, "alias": None, "enabled": None}
+        assert (await client.post("/manualpeering/peers", json=[says_nothing])).status_code == 204
+        unsaid = PeerEntry(KEY_B, "b:1", None, None)
+        assert node.added == [PeerEntry(KEY_A, "a:1", "attic", False), unsaid, unsaid]
+        node.added.clear()
+        for bad, part in BAD_MARKS:
+            answer = await client.post("/manualpeering/peers", json=[first, {**plain, **bad}])
+            assert_error(answer, 400, "Nothing was changed: entry 1: ", part)
+        assert node.added == []
+
+    talk(conversation)
+
+
 def test_peers_get_names_and_are_switched_off_all_or_none() -> None:
     async def conversation(client: httpx.AsyncClient, node: RecordingNode) -> None:
         node.known = {KEY_A: "a:1", KEY_B: "b:1"}
@@ -276,14 +307,9 @@ def test_peers_get_names_and_are_switched_off_all_or_none() -> None:
         assert (answer.status_code, answer.content) == (204, b"")
         assert node.marks == [PeerMark(KEY_A, "attic"), PeerMark(KEY_B, None, False)]
         node.marks.clear()
-        for bad, part in (
-            ({"publicKey": B, "alias": "x" * 65}, "64 characters"),
-            ({"publicKey": B, "alias": "\x1b[2J"}, "printed"),
-            ({"publicKey": B, "alias": 5}, "must be text"),
-            ({"publicKey": B, "enabled": "no"}, "true or false"),
-            ({"alias": "x"}, "publicKey is missing"),
-        ):
-            answer = await client.patch("/manualpeering/peers", json=[marks[0], bad])
+        for bad, part in (*BAD_MARKS, ({"publicKey": None}, "publicKey is missing")):
+            entry = {"publicKey": B, **bad}
+            answer = await client.patch("/manualpeering/peers", json=[marks[0], entry])
             assert_error(answer, 400, "Nothing was changed: entry 1: ", part)
         stranger = {"publicKey": base58_encode(bytes([9]) * 32), "alias": "x"}
         assert_error(await client.patch("/manualpeering/peers", json=[stranger]), 400)

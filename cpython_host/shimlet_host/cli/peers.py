@@ -66,9 +66,7 @@ def add(
     key, address = _parts(node)
     with in_sentences():
         client = node_api(api, token, config)
-        client.add_peer(key, address)
-        if alias:
-            client.mark_peer(key, alias=alias)
+        client.add_peer(key, address, **({"alias": alias} if alias else {}))
         _tell(client.peers(), key, "is listed", as_json)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nicegui import ui
-from shimlet.identity import base58_encode, decode_key
+from shimlet.identity import decode_key
 
+from shimlet_host.config.peers import alias_of
 from shimlet_host.dashboard.dialogs import Confirm, Question
 from shimlet_host.dashboard.lists import RowList
 from shimlet_host.dashboard.parts import card, say, show_if
@@ -74,12 +75,8 @@ class PeersCard:
     def _add(self) -> None:
         with self._sentences():
             peer = parse_node(self._string.value or "")
-            marks = parse_marks(
-                [{"publicKey": base58_encode(peer.public_key), "alias": self._alias.value or None}]
-            )
-            self._node.add_peers([(peer.public_key, peer.address)])
-            if marks[0].alias:
-                self._node.mark_peers(marks)
+            alias = alias_of({"alias": self._alias.value}) or None
+            self._node.add_peers([peer._replace(alias=alias)])
             self._string.set_value("")
             self._alias.set_value("")
 
@@ -94,8 +91,7 @@ class PeersCard:
 
     def _list_peer(self, key: str, address: str) -> None:
         with self._sentences():
-            peer = parse_node(f"{key}@{address}")
-            self._node.add_peers([(peer.public_key, peer.address)])
+            self._node.add_peers([parse_node(f"{key}@{address}")])
 
     def _on_peer(self, row: Row, act: str) -> None:
         key, name = row["id"], row["title"] or row["short"]

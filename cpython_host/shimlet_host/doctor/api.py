@@ -54,9 +54,9 @@ class NodeApiClient:
         """The newest messages, newest first."""
         return _dicts(self._ask("GET", f"/messages?limit={limit}"))
 
-    def add_peer(self, public_key: str, address: str) -> None:
-        """List a peer, or give it a new address."""
-        self._ask("POST", PEERS, [{"publicKey": public_key, "address": address}])
+    def add_peer(self, public_key: str, address: str, **what: object) -> None:
+        """List a peer, or give it a new address; `what` as in mark_peer."""
+        self._ask("POST", PEERS, [{"publicKey": public_key, "address": address, **what}])
 
     def remove_peer(self, public_key: str) -> None:
         """Take a peer off the list."""

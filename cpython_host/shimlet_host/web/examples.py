@@ -17,7 +17,7 @@ OWN_KEY = "CHfU1NUf6ZvUKDQHTG2df53GR7CvuMFtyt7YymJ6DwS3"
 MESSAGE_ID = "4PNCZERNLKAqwSYHhZpb7B4GE34eiYDPXGgeNKWNNaBp"
 
 REQUESTS: dict[str, Any] = {
-    "addPeers": [{"publicKey": KEY, "address": "192.0.2.7:14666"}],
+    "addPeers": [{"publicKey": KEY, "address": "192.0.2.7:14666", "alias": "attic"}],
     "markPeers": [{"publicKey": KEY, "alias": "attic", "enabled": False}],
     "removePeers": [{"publicKey": KEY}],
     "publish": {"payload": "hello"},

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from shimlet_host.config.peers import LONGEST_ALIAS
 from shimlet_host.web.bodies import (
     DEFAULT_LISTED_MESSAGES,
     MAX_ENTRIES,
@@ -40,11 +41,27 @@ Address = Annotated[
 ]
 
 
+Alias = Annotated[
+    str | None,
+    Field(
+        description="A name of characters that can be printed; empty for none.",
+        max_length=LONGEST_ALIAS,
+    ),
+]
+Switch = Annotated[
+    bool | None, Field(description="A disabled peer is neither dialled nor accepted.")
+]
+
+
 class PeerToAdd(BaseModel):
-    """A node that lists us, too."""
+    """A node that lists us, too. An alias or a switch that is left out or null stays as it is; a
+    new peer has no alias, and is enabled.
+    """
 
     publicKey: PublicKey
     address: Address
+    alias: Alias = None
+    enabled: Switch = None
 
 
 class PeerToRemove(BaseModel):
@@ -57,15 +74,8 @@ class PeerToMark(BaseModel):
     """A known peer; what is left out or null stays as it is."""
 
     publicKey: PublicKey
-    alias: Annotated[
-        str | None,
-        Field(
-            description="A name of characters that can be printed; empty for none.", max_length=64
-        ),
-    ] = None
-    enabled: Annotated[
-        bool | None, Field(description="A disabled peer is neither dialled nor accepted.")
-    ] = None
+    alias: Alias = None
+    enabled: Switch = None
 
 
 MESSAGE = {

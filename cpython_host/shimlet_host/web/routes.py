@@ -57,8 +57,8 @@ def manual_peering_routes(node: NodeApi) -> APIRouter:
 
     @router.post("/peers", status_code=204, openapi_extra=list_of(PeerToAdd))
     async def add_peers(request: Request) -> Response:
-        """Adds known peers, or gives them a new address: all or none."""
-        node.add_peers([(peer.public_key, peer.address) for peer in await peers_of(request)])
+        """Adds known peers, or gives them a new address, an alias, a switch: all or none."""
+        node.add_peers(await peers_of(request))
         return Response(status_code=204)
 
     @router.get("/peers", openapi_extra=query("onlyConnected", FLAG, "Leave out the others."))

@@ -151,7 +151,7 @@ def prepare_peers(folder: Path) -> None:
 
 
 def change_peers(store: Store, confirm: Confirm) -> None:
-    store.add_peers([(KEY_A, "a:2"), (KEY_B, "b:2")])
+    store.add_peers([(KEY_A, "a:2"), (KEY_B, "b:2")], [PeerMark(KEY_B, "roof")])
     confirm("added")
     store.put_marks([PeerMark(KEY_B, "attic", False)])
     confirm("marked")
@@ -167,7 +167,7 @@ def make_store(folder: Path, confirm: Confirm) -> None:
 
 STATES = (
     ([("a:1", None)], ""),
-    ([("a:2", None), ("b:2", None)], "added"),
+    ([("a:2", None), ("b:2", "roof")], "added"),
     ([("a:2", None), ("b:2", "attic")], "marked"),
     ([("b:2", "attic")], "removed"),
 )
