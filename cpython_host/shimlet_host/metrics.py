@@ -3,12 +3,14 @@
 In: a node, as NodeApi. Out: the text of one scrape. Nothing is counted here, so an unscraped node
 pays nothing, and the library is loaded at the first scrape. Names follow Prometheus' conventions:
 base units, `_total` for what only grows. A peer has its whole public key and its alias as labels;
-there are at most as many as known peers. Called by web/routes.py.
+there are at most as many as known peers. Each family is made on its own, so that the loop can turn
+to others in between. Called by web/routes.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
@@ -20,6 +22,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from shimlet_host.exposition import rendered
 from shimlet_host.key_text import key_text
 from shimlet_host.model import (
     AutoPeeringStatus,
@@ -57,11 +60,16 @@ class Metrics:
         self._registry.register(_NodeCollector(node))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
+        self._turn = asyncio.Lock()
 
-    def scrape(self, accept: str) -> tuple[bytes, str]:
-        """All of it as text, and the content type, as the caller's Accept header wants it."""
+    async def scrape(self, accept: str) -> tuple[bytes, str]:
+        """All of it as text, and the content type, as the caller's Accept header wants it.
+
+        One at a time: each takes as much of the loop as there is to get.
+        """
         encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+        async with self._turn:
+            return await rendered(self._registry.collect(), encode), content_type
 
 
 class _NodeCollector(Collector):
@@ -138,39 +146,47 @@ def _of_autopeering(status: AutoPeeringStatus | None, lists: NeighborLists) -> I
     yield _by_reason("autopeering_refusals", text, status.refusals)
 
 
-def _of_standing(peers: Sequence[PeerStatus]) -> Iterable[Metric]:
+def _of_standing(peers: Sequence[PeerStatus]) -> Iterator[Metric]:
     """How the known peers stand."""
     up = _peer_gauge("up", "1 while there is a link.")
+    for peer in peers:
+        up.add_metric(_labels(peer), peer.connected)
+    yield up
     state = _peer_gauge("state", "The state that the peer is in, as a label.", "state")
+    for peer in peers:
+        state.add_metric((*_labels(peer), peer.state), 1)
+    yield state
     rtt = _peer_gauge("rtt_seconds", "Round trip of the link, as the kernel measures it.")
+    for peer in peers:
+        if peer.rtt_ms is not None:
+            rtt.add_metric(_labels(peer), peer.rtt_ms / 1000)
+    yield rtt
     seen = _peer_gauge("last_handshake_timestamp_seconds", "When the last link came up.")
     for peer in peers:
-        labels = _labels(peer)
-        up.add_metric(labels, peer.connected)
-        state.add_metric((*labels, peer.state), 1)
-        if peer.rtt_ms is not None:
-            rtt.add_metric(labels, peer.rtt_ms / 1000)
         if peer.last_connected is not None:
-            seen.add_metric(labels, peer.last_connected)
-    return up, state, rtt, seen
+            seen.add_metric(_labels(peer), peer.last_connected)
+    yield seen
 
 
 def _of_traffic(
     peers: Sequence[PeerStatus], totals: Mapping[bytes, LinkTotals]
-) -> Iterable[Metric]:
+) -> Iterator[Metric]:
     """What passed between the known peers and us."""
+    told = [(_labels(peer), totals.get(peer.public_key, LinkTotals())) for peer in peers]
     handshakes = _peer_counter("handshakes", "Handshakes that led to a link.")
-    errors = _peer_counter("dial_errors", "Dials that led to no link.", "reason")
-    traffic = {what: _peer_counter(name, f"{text}.") for what, name, text in _TRAFFIC}
-    for peer in peers:
-        labels = _labels(peer)
-        total = totals.get(peer.public_key, LinkTotals())
+    for labels, total in told:
         handshakes.add_metric(labels, total.handshakes)
+    yield handshakes
+    errors = _peer_counter("dial_errors", "Dials that led to no link.", "reason")
+    for labels, total in told:
         for reason, count in total.dial_errors.items():
             errors.add_metric((*labels, reason), count)
-        for what, family in traffic.items():
+    yield errors
+    for what, name, text in _TRAFFIC:
+        family = _peer_counter(name, f"{text}.")
+        for labels, total in told:
             family.add_metric(labels, total.traffic.get(what, 0))
-    return handshakes, errors, *traffic.values()
+        yield family
 
 
 def _labels(peer: PeerStatus) -> tuple[str, str]:

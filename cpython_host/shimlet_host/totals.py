@@ -29,13 +29,14 @@ class _Peer:
 
     live: Connection | None = None
     handshakes: int = 0
-    ended: Counter[str] = field(default_factory=Counter)
+    ended: dict[str, int] = field(default_factory=dict)
     dial_errors: Counter[str] = field(default_factory=Counter)
 
     def totals(self) -> LinkTotals:
         """Ended and live together."""
-        now = self.ended + _traffic(self.live)
-        return LinkTotals(self.handshakes, dict(now), dict(self.dial_errors))
+        now = dict(self.ended)
+        _add(now, self.live)
+        return LinkTotals(self.handshakes, now, dict(self.dial_errors))
 
 
 class Totals:
@@ -47,7 +48,7 @@ class Totals:
         self._links: Mapping[bytes, Connection] = {}
         self._listed: Container[bytes] = ()
         self._peers: OrderedDict[bytes, _Peer] = OrderedDict()  # the last to change at the end
-        self._ended: Counter[str] = Counter()  # of all peers, forgotten ones too
+        self._ended: dict[str, int] = {}  # of all peers, forgotten ones too
         self._handshakes = 0
         self._dial_errors: Counter[str] = Counter()
 
@@ -81,9 +82,8 @@ class Totals:
         self.received += not own
 
     def _end(self, peer: _Peer) -> None:
-        carried = _traffic(peer.live)
-        peer.ended += carried
-        self._ended += carried
+        _add(peer.ended, peer.live)
+        _add(self._ended, peer.live)
         peer.live = None
 
     def _peer(self, public_key: bytes) -> _Peer:
@@ -108,16 +108,15 @@ class Totals:
 
     def of_all(self) -> LinkTotals:
         """Of all peers that there ever were."""
-        now = self._ended.copy()
+        now = dict(self._ended)
         for peer in self._peers.values():
-            now += _traffic(peer.live)
-        return LinkTotals(self._handshakes, dict(now), dict(self._dial_errors))
+            _add(now, peer.live)
+        return LinkTotals(self._handshakes, now, dict(self._dial_errors))
 
 
-def _traffic(connection: Connection | None) -> Counter[str]:
-    """What one link carried."""
-    if connection is None:
-        return Counter()
-    return Counter(
-        {what: count for what, count in counters(connection).items() if what != _NO_TOTAL}
-    )
+def _add(carried: dict[str, int], connection: Connection | None) -> None:
+    """Count what one link has carried so far."""
+    if connection is not None:
+        for what, count in counters(connection).items():
+            if what != _NO_TOTAL:
+                carried[what] = carried.get(what, 0) + count

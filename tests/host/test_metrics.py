@@ -18,13 +18,18 @@ from host.auto_nodes import AutoProcess
 from host.processes import NodeProcess, eventually, running
 from host.test_access import WITH_PASSWORD, WORLD, basic
 from host.test_web import KEY_A, KEY_B, A, RecordingNode
-from prometheus_client import Metric
+from prometheus_client import Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 from shimlet_host import totals
-from shimlet_host.model import PeerStatus
+from shimlet_host.exposition import PIECE, Encoder, rendered
+from shimlet_host.metrics import Metrics
+from shimlet_host.model import NodeInfo, PeerStatus
 from shimlet_host.totals import MAX_PEERS, Totals
 from shimlet_host.web import Access, create_app
 
@@ -139,6 +144,80 @@ def test_as_many_series_as_there_can_be_peers_and_no_more() -> None:
     of_peers = [sample for sample in told.samples if sample.name.startswith("shimlet_peer_")]
     assert len({sample.labels["public_key"] for sample in of_peers}) == 1000
     assert len(of_peers) <= 1000 * 20
+
+
+class Turns:
+    """How often the loop turned to others."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def take(self) -> None:
+        """For as long as it is not cancelled."""
+        while True:
+            self.taken += 1
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_the_loop_goes_on_while_a_scrape_is_made(accept: str) -> None:
+    node = RecordingNode()
+    node.known = {number.to_bytes(32, "big"): "a:1" for number in range(1, 1001)}
+    turns = Turns()
+
+    async def run() -> bytes:
+        others = asyncio.create_task(turns.take())
+        text, _ = await Metrics(node).scrape(accept)
+        others.cancel()
+        return text
+
+    text = asyncio.run(run())
+    samples = sum(not line.startswith(b"#") for line in text.splitlines())
+    assert samples > 8000
+    assert turns.taken > samples / PIECE
+
+
+@pytest.mark.parametrize("encode", [generate_latest, openmetrics_latest])
+def test_text_that_is_made_in_pieces_is_that_of_the_library(encode: Encoder) -> None:
+    families = [
+        GaugeMetricFamily("shimlet_plain", 'A \\ in a text, and\na "line".', 0.5),
+        CounterMetricFamily("shimlet_empty", "Without samples.", labels=("reason",)),
+        InfoMetricFamily("shimlet_about", "Words.", {"version": "1"}),
+    ]
+    for count in (1, PIECE, PIECE + 1, 3 * PIECE):
+        family = CounterMetricFamily(f"shimlet_many_{count}", "Many.", labels=("alias",))
+        for number in range(count):
+            family.add_metric((f"# HELP {number}\n\r# EOF\n",), number)
+        families.append(family)
+
+    class All(Collector):
+        def collect(self) -> list[Metric]:
+            return families
+
+    assert asyncio.run(rendered(families, encode)) == encode(All())
+
+
+def test_one_scrape_is_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, order = RecordingNode(), []
+    node.known = {number.to_bytes(32, "big"): "a:1" for number in range(1, 1001)}
+    info = node.info
+
+    def noted() -> NodeInfo:
+        order.append("begun")
+        return info()
+
+    monkeypatch.setattr(node, "info", noted)
+
+    async def one(metrics: Metrics) -> None:
+        await metrics.scrape("")
+        order.append("done")
+
+    async def run() -> None:
+        metrics = Metrics(node)
+        await asyncio.gather(*(one(metrics) for _ in range(3)))
+
+    asyncio.run(run())
+    assert order == ["begun", "done"] * 3
 
 
 def test_metrics_are_guarded_like_everything_that_is_read() -> None:

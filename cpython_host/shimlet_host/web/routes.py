@@ -144,7 +144,7 @@ def node_routes(node: NodeApi) -> APIRouter:
     @router.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics(request: Request) -> Response:
         """The metrics of the node and its known peers, as Prometheus reads them."""
-        text, content_type = metrics().scrape(request.headers.get("accept", ""))
+        text, content_type = await metrics().scrape(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": content_type})
 
     @router.get("/livez")
