@@ -1,7 +1,8 @@
 """One SQLite file with one table: opened, checked, and set aside when it is damaged.
 
 In: a path and the statement that makes the table. Out: rows and transactions; sqlite3.Error when
-the system says no, which `trouble` turns into a sentence. Called by `store.py` alone.
+the system says no, which `trouble` turns into a sentence. Called by `store.py`,
+`message_store.py` and `autopeering_store.py`; `backup.py` asks it for sentences.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from shimlet_host.configured import PeerChanges
 from shimlet_host.events import Subscription
 from shimlet_host.identity import HostIdentity
 from shimlet_host.interfaces import interface_addresses
+from shimlet_host.message_store import MessageStore
 from shimlet_host.model import (
     LOCAL,
     MessageError,
@@ -59,7 +60,7 @@ log = structlog.get_logger()
 class _Messages(gossip.Store):
     """Gossip's view of the store: sources are keys there, and names here."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: MessageStore) -> None:
         self._store = store
 
     def put(self, message_id: bytes, data: bytes, source: bytes) -> None:
@@ -98,7 +99,8 @@ class Node:
         config = self.config
         manual.reconnect_interval_ms = round(config.manual_peering.reconnect_interval_s * 1000)
         manual.max_backoff_ms = round(config.manual_peering.max_backoff_s * 1000)
-        messages = Gossip(self.identity, _Messages(self.store), SEEN_MESSAGES, relays=True)
+        stored = _Messages(self.store.messages)
+        messages = Gossip(self.identity, stored, SEEN_MESSAGES, relays=True)
         rules = Rules(config.profile, [], REPLAY_CAPACITY)
         limits = Limits()
         limits.frame_bytes = config.gossip.buffer_size
@@ -153,7 +155,7 @@ class Node:
     async def _flush_regularly(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL_S)
-            self.store.flush()
+            self.store.messages.flush()
 
     async def stop(self) -> None:
         """Close every link and listener; the store stays open for its owner to close."""
@@ -170,7 +172,7 @@ class Node:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
-        self.store.flush()
+        self.store.messages.flush()
 
     # What the web API asks (model.NodeApi)
 
@@ -232,7 +234,7 @@ class Node:
 
     def messages(self, limit: int) -> Sequence[StoredMessage]:
         """The newest messages, newest first. StoreError."""
-        return [self._with_alias(message) for message in self.store.messages(limit)]
+        return [self._with_alias(message) for message in self.store.messages.newest(limit)]
 
     def _with_alias(self, message: StoredMessage) -> StoredMessage:
         if message.source == LOCAL:
@@ -267,8 +269,8 @@ class Node:
             peers=self._totals.of_peers(),
             published=self._totals.published,
             received=self._totals.received,
-            stored=self.store.stored_messages,
-            lost=self.store.lost_messages,
+            stored=self.store.messages.stored,
+            lost=self.store.messages.lost,
             refusals={name(reason): n for reason, n in self.streams.refusals.items()},
         )
 

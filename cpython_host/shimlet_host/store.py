@@ -1,23 +1,20 @@
 """What a full node remembers: its known peers and the newest messages, in two SQLite files.
 
-In: changes of peers, and messages as gossip hears them. Out: the same after a restart, a kill or
-a power cut. `node.py` opens it after the data folder is locked, calls `flush` twice a second and
-`close` at the end; gossip uses `put` and `get`. All calls come from the node's own thread.
+In: changes of peers. Out: the same after a restart, a kill or a power cut. `service.py` opens it
+after the data folder is locked and closes it at the end; roster.py keeps the known peers here. All
+calls come from the node's own thread.
 
 Two files, so that damage to the many messages never costs the few peers:
 - peers.db: a change has reached the disk before the call returns (synchronous=FULL), because the
   web API has then promised it. In WAL mode this is one sync a change, and readers are never
   blocked.
-- messages.db: collected in memory and written in one transaction at each flush, without waiting
-  for the disk (synchronous=NORMAL): a power cut may cost the last messages, which neighbors still
-  have. While the disk is full or fails, the newest stay in memory and are written once it works.
+- messages.db: what `messages` knows (message_store.py), which does not wait for the disk.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,17 +22,10 @@ from pathlib import Path
 from shimlet_host.config.peers import PeerEntry
 from shimlet_host.configured import FROM_API, FROM_CONFIG, PeerChanges
 from shimlet_host.database import Database, trouble
-from shimlet_host.model import (
-    LOCAL,
-    PeerMark,
-    StoredMessage,
-    StoredPeer,
-    StoreError,
-)
+from shimlet_host.message_store import MAX_MESSAGES, MessageStore
+from shimlet_host.model import PeerMark, StoredPeer, StoreError
 
 PEERS_FILE = "peers.db"
-MAX_MESSAGES = 10_000
-MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # about 120 of the largest; more is written at once
 
 _PEERS = """
 CREATE TABLE peers (
@@ -61,15 +51,6 @@ CREATE TABLE configured (
     enabled INTEGER
 ) WITHOUT ROWID
 """
-_MESSAGES = """
-CREATE TABLE messages (
-    number INTEGER PRIMARY KEY,
-    id BLOB NOT NULL UNIQUE,
-    data BLOB NOT NULL,
-    received REAL NOT NULL,
-    source TEXT NOT NULL
-)
-"""
 _PUT_PEER = """
 INSERT INTO peers VALUES (?, ?, ?, ?) ON CONFLICT (public_key)
 DO UPDATE SET address = excluded.address, source = excluded.source
@@ -86,10 +67,6 @@ DO UPDATE SET alias = coalesce(?2, alias), enabled = coalesce(?3, enabled)
 _PUT_CONFIGURED = "INSERT INTO configured VALUES (?, ?, ?, ?)"
 _DROP_PEER = "DELETE FROM peers WHERE public_key = ?"
 _DROP_MARK = "DELETE FROM marks WHERE public_key = ?"
-_PUT_MESSAGE = "INSERT OR IGNORE INTO messages (id, data, received, source) VALUES (?, ?, ?, ?)"
-# Numbers have no gaps, because only the oldest messages are ever deleted.
-_DROP_OLD = "DELETE FROM messages WHERE number <= (SELECT max(number) FROM messages) - ?"
-_NEWEST = "SELECT id, data, received, source FROM messages ORDER BY number DESC LIMIT ?"
 
 
 class Store:
@@ -102,14 +79,7 @@ class Store:
         clock: Callable[[], float] = time.time,
         max_messages: int = MAX_MESSAGES,
     ) -> None:
-        self.stored_messages = 0  # written since the start
-        self.lost_messages = 0  # could not be written, and were let go
-        self._warn = warn
         self._clock = clock
-        self._max_messages = max_messages
-        self._warned = False
-        self._unwritten: OrderedDict[bytes, StoredMessage] = OrderedDict()  # oldest first
-        self._unwritten_bytes = 0
         with ExitStack() as opened:  # one file is closed if the next one cannot be used
             self._peers = Database(
                 folder / PEERS_FILE,
@@ -120,23 +90,13 @@ class Store:
             )
             opened.callback(self._peers.close)
             self._add_tables()
-            self._messages = Database(
-                folder / "messages.db",
-                _MESSAGES,
-                sync="NORMAL",
-                loss="Stored messages are lost.",
-                warn=warn,
-            )
+            self.messages = MessageStore(folder, warn, clock, max_messages)
             opened.pop_all()
 
     def close(self) -> None:
         """Writes what is left and closes both files; safe to call twice."""
-        self.flush()
-        self._let_go(len(self._unwritten))
-        self._messages.close()
+        self.messages.close()
         self._peers.close()
-
-    # --- peers
 
     def peers(self) -> list[StoredPeer]:
         """All known peers, in the order of their arrival."""
@@ -239,79 +199,6 @@ class Store:
             raise StoreError(
                 "The known peers were not changed. " + trouble(self._peers.path, error)
             ) from error
-
-    # --- messages
-
-    def put(self, message_id: bytes, data: bytes, source: str = LOCAL) -> None:
-        """Keeps a message; `source` is LOCAL or the neighbor's key in base58. Never raises."""
-        if message_id in self._unwritten:
-            return
-        self._unwritten[message_id] = StoredMessage(message_id, data, self._clock(), source)
-        self._unwritten_bytes += len(data)
-        if self._unwritten_bytes > MAX_UNWRITTEN_BYTES and not self._warned:
-            self.flush()  # a disk that fails is tried by the next regular flush alone
-        while self._unwritten_bytes > MAX_UNWRITTEN_BYTES:
-            self._let_go(1)
-
-    def get(self, message_id: bytes) -> bytes | None:
-        """A message, or None: also if it cannot be read, since a neighbor asked, not our user."""
-        unwritten = self._unwritten.get(message_id)
-        if unwritten is not None:
-            return unwritten.data
-        try:
-            rows = self._messages.rows("SELECT data FROM messages WHERE id = ?", (message_id,))
-        except sqlite3.Error as error:
-            self._complain(error)
-            return None
-        return bytes(rows[0][0]) if rows else None
-
-    def messages(self, limit: int) -> list[StoredMessage]:
-        """The newest messages, newest first."""
-        self.flush()
-        newest = list(reversed(self._unwritten.values()))[:limit]
-        try:
-            rows = self._messages.rows(_NEWEST, (limit - len(newest),))
-        except sqlite3.Error as error:
-            raise StoreError(trouble(self._messages.path, error)) from error
-        return [*newest, *(StoredMessage(*row) for row in rows)]
-
-    def flush(self) -> None:
-        """Writes the messages of the last while; what cannot be written is tried again."""
-        if not self._unwritten:
-            return
-        try:
-            self._write(list(self._unwritten.values()))
-        except sqlite3.Error as error:
-            self._complain(error)
-            return
-        self._unwritten.clear()
-        self._unwritten_bytes = 0
-
-    def _write(self, messages: list[StoredMessage]) -> None:
-        rows = [(m.message_id, m.data, m.received, m.source) for m in messages]
-        with self._messages.transaction() as connection:
-            connection.executemany(_PUT_MESSAGE, rows)
-            connection.execute(_DROP_OLD, (self._max_messages,))
-        self.stored_messages += len(rows)
-        self._warned = False
-
-    def _let_go(self, count: int) -> None:
-        """The oldest of those that could not be written are lost, as far as the disk goes."""
-        for _ in range(count):
-            _, message = self._unwritten.popitem(last=False)
-            self._unwritten_bytes -= len(message.data)
-        self.lost_messages += count
-
-    def _complain(self, error: sqlite3.Error) -> None:
-        """One warning for each time that writing starts to fail; damage is mended at once."""
-        if self._messages.mend(error):
-            return
-        if not self._warned:
-            self._warned = True
-            self._warn(
-                "Messages are not stored any more; the node goes on, with the newest in memory."
-                f" {trouble(self._messages.path, error)}"
-            )
 
 
 def rows_of(marks: Iterable[PeerMark]) -> list[tuple[bytes, str | None, bool | None]]:

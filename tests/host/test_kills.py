@@ -49,9 +49,9 @@ with open_folder(folder):
         else:
             store.remove_peers([bytes([key]) * 32 for key in keys])
         print("done", flush=True)
-        store.put(number.to_bytes(32, "big"), draw.randbytes(500))
+        store.messages.put(number.to_bytes(32, "big"), draw.randbytes(500))
         if number % 5 == 0:
-            store.flush()
+            store.messages.flush()
 """
 
 Peers = dict[int, str]
@@ -88,7 +88,7 @@ def stored(folder: Path) -> Peers:
 
     store = Store(folder, no_warning)
     peers = {peer.public_key[0]: peer.address for peer in store.peers()}
-    assert all(m.data for m in store.messages(1000))
+    assert all(m.data for m in store.messages.newest(1000))
     store.close()
     return peers
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from host.children import in_child
 from shimlet_host.folder import open_folder
+from shimlet_host.message_store import MAX_UNWRITTEN_BYTES
 from shimlet_host.model import PeerMark, StoreError
-from shimlet_host.store import MAX_UNWRITTEN_BYTES, Store
+from shimlet_host.store import Store
 
 KEY_A, KEY_B, KEY_C = (bytes([n]) * 32 for n in (1, 2, 3))
 
@@ -80,15 +81,15 @@ def test_peers_reach_the_disk_before_the_call_returns(tmp_path: Path) -> None:
 
 def test_messages_are_found_before_and_after_they_are_written(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    store.put(message_id(1), b"one", "neighbor")
-    assert store.get(message_id(1)) == b"one"
-    store.flush()
-    assert store.get(message_id(1)) == b"one"
-    assert store.get(message_id(2)) is None
-    store.put(message_id(2), b"two")
+    store.messages.put(message_id(1), b"one", "neighbor")
+    assert store.messages.get(message_id(1)) == b"one"
+    store.messages.flush()
+    assert store.messages.get(message_id(1)) == b"one"
+    assert store.messages.get(message_id(2)) is None
+    store.messages.put(message_id(2), b"two")
     store.close()
     again = opened(tmp_path)
-    assert [(m.data, m.source) for m in again.messages(9)] == [
+    assert [(m.data, m.source) for m in again.messages.newest(9)] == [
         (b"two", "local"),
         (b"one", "neighbor"),
     ]
@@ -98,22 +99,22 @@ def test_messages_are_found_before_and_after_they_are_written(tmp_path: Path) ->
 def test_only_the_newest_messages_are_kept(tmp_path: Path) -> None:
     store = opened(tmp_path, max_messages=100)
     for number in range(350):
-        store.put(message_id(number), b"%d" % number)
-        store.put(message_id(number), b"%d" % number)
+        store.messages.put(message_id(number), b"%d" % number)
+        store.messages.put(message_id(number), b"%d" % number)
         if number % 30 == 0:
-            store.flush()
-    newest = [m.message_id for m in store.messages(1000)]
+            store.messages.flush()
+    newest = [m.message_id for m in store.messages.newest(1000)]
     assert newest == [message_id(n) for n in range(349, 249, -1)]
-    assert store.get(message_id(249)) is None
+    assert store.messages.get(message_id(249)) is None
     store.close()
 
 
 def test_what_is_not_written_yet_is_bounded(tmp_path: Path) -> None:
     store = opened(tmp_path)
     for number in range(MAX_UNWRITTEN_BYTES // 65_536 + 1):
-        store.put(message_id(number), bytes(65_536))
-        assert sum(len(m.data) for m in store._unwritten.values()) <= MAX_UNWRITTEN_BYTES
-    assert store._messages.rows("SELECT count(*) FROM messages")[0][0] > 100
+        store.messages.put(message_id(number), bytes(65_536))
+        assert sum(len(m.data) for m in store.messages._unwritten.values()) <= MAX_UNWRITTEN_BYTES
+    assert store.messages._database.rows("SELECT count(*) FROM messages")[0][0] > 100
     store.close()
 
 
@@ -122,12 +123,12 @@ def test_a_damaged_file_is_set_aside_and_costs_only_itself(tmp_path: Path, name:
     for number in (1, 2):
         store = Store(tmp_path, lambda text: None)
         store.add_peers([(KEY_A, "a:1")])
-        store.put(message_id(1), b"one")
+        store.messages.put(message_id(1), b"one")
         store.close()
         (tmp_path / name).write_bytes(b"no database" * 500)
         warnings: list[str] = []
         store = Store(tmp_path, warnings.append)
-        left = (len(store.peers()), len(store.messages(5)))
+        left = (len(store.peers()), len(store.messages.newest(5)))
         assert left == ((0, 1) if name == "peers.db" else (1, 0))
         assert len(warnings) == 1
         assert f"{name}.damaged-{number}" in warnings[0] and "lost" in warnings[0]
@@ -151,14 +152,14 @@ def test_a_damaged_page_inside_is_noticed_at_the_start(tmp_path: Path) -> None:
 def test_messages_that_turn_out_damaged_later_are_mended(tmp_path: Path) -> None:
     warnings: list[str] = []
     store = Store(tmp_path, warnings.append)
-    store.put(message_id(1), b"one")
-    store.flush()
+    store.messages.put(message_id(1), b"one")
+    store.messages.flush()
     damage = sqlite3.DatabaseError("database disk image is malformed")
     damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    store._complain(damage)
+    store.messages._complain(damage)
     assert len(warnings) == 1 and "messages.db was damaged" in warnings[0]
-    store.put(message_id(2), b"two")
-    assert [m.data for m in store.messages(5)] == [b"two"]
+    store.messages.put(message_id(2), b"two")
+    assert [m.data for m in store.messages.newest(5)] == [b"two"]
     store.close()
 
 
@@ -204,8 +205,8 @@ def test_a_full_disk_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
         for number in range(20):
-            store.put(message_id(number), bytes([number]) * 60_000)
-            store.flush()
+            store.messages.put(message_id(number), bytes([number]) * 60_000)
+            store.messages.flush()
         refused = ""
         try:
             store.add_peers([(bytes([n]) * 32, "x" * 1000) for n in range(200)])
@@ -213,12 +214,12 @@ def test_a_full_disk_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:
             refused = str(error)
         kept = [peer.address for peer in store.peers()]
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        store.put(message_id(99), b"room again")
-        newest = store.messages(1)[0].data
-        count = len(store.messages(100))
+        store.messages.put(message_id(99), b"room again")
+        newest = store.messages.newest(1)[0].data
+        count = len(store.messages.newest(100))
         store.close()
-        again = len(opened(tmp_path).messages(100))
-        return repr((store.lost_messages, count, again, warnings, refused, kept, newest))
+        again = len(opened(tmp_path).messages.newest(100))
+        return repr((store.messages.lost, count, again, warnings, refused, kept, newest))
 
     told = in_child(work)
     start = "(0, 21, 21, ['Messages are not stored any more; the node goes on"
@@ -255,8 +256,8 @@ def test_a_clock_that_jumps_back_changes_no_order(tmp_path: Path) -> None:
     moments = iter([5000.0, 1000.0, 9000.0, 2000.0])
     store = Store(tmp_path, print, clock=lambda: next(moments))
     for number in range(4):
-        store.put(message_id(number), b"%d" % number)
-        store.flush()
-    assert [m.data for m in store.messages(9)] == [b"3", b"2", b"1", b"0"], "as they came"
-    assert [m.received for m in store.messages(9)] == [2000.0, 9000.0, 1000.0, 5000.0]
+        store.messages.put(message_id(number), b"%d" % number)
+        store.messages.flush()
+    assert [m.data for m in store.messages.newest(9)] == [b"3", b"2", b"1", b"0"], "as they came"
+    assert [m.received for m in store.messages.newest(9)] == [2000.0, 9000.0, 1000.0, 5000.0]
     store.close()

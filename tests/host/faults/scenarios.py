@@ -195,21 +195,21 @@ names = [name for _, name in STATES]
 
 def store_messages(store: Store, confirm: Confirm) -> None:
     for number in range(3):
-        before = store.lost_messages
-        store.put(number.to_bytes(32, "big"), bytes([number]) * 5000)
-        store.flush()
-        if store.lost_messages == before:
+        before = store.messages.lost
+        store.messages.put(number.to_bytes(32, "big"), bytes([number]) * 5000)
+        store.messages.flush()
+        if store.messages.lost == before:
             confirm(str(number))
 
 
 def check_messages(folder: Path, told: list[str]) -> None:
     store = Store(folder, strict)
-    found = [message.message_id[-1] for message in store.messages(10)]
+    found = [message.message_id[-1] for message in store.messages.newest(10)]
     assert all(int(number) in found for number in told), (told, found)
-    store.put(bytes(32), b"x")
-    store.put(b"z" * 32, b"z")
-    store.flush()
-    assert store.lost_messages == 0 and store.get(b"z" * 32) == b"z"
+    store.messages.put(bytes(32), b"x")
+    store.messages.put(b"z" * 32, b"z")
+    store.messages.flush()
+    assert store.messages.lost == 0 and store.messages.get(b"z" * 32) == b"z"
     store.close()
 
 
