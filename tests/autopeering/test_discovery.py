@@ -419,6 +419,7 @@ def test_the_first_six_peers_of_a_response_become_known():
         ("255.255.255.255", PORT),
         ("::1", PORT),
         ("fe80::1", PORT),
+        ("2001:db8::1%7", PORT),
         ("20.1.1.1", 0),
         ("20.1.1.1", 65536),
     ],
@@ -436,6 +437,45 @@ def test_private_addresses_are_known_to_a_node_in_a_private_network():
     ours.core.add_known(b"k" * 32, "192.168.1.6", PORT)
     ours.core.add_known(b"l" * 32, "127.0.0.1", PORT)
     assert {ip for _, ip in ours.core.peers.known} == {"192.168.1.6"}
+
+
+def test_a_stranger_cannot_send_a_node_to_its_own_loopback_but_a_node_there_can():
+    world, ours, theirs, data = open_query()
+    ours.core.set_interfaces(["127.0.0.1", "::1", ours.ip])  # as one that is bound to 0.0.0.0
+    entries = peers_of(("127.0.0.1", 22), ("::ffff:127.0.0.2", 53), ("::1", 80))
+    assert respond(ours, theirs, data, entries) is None
+    assert {ip for _, ip in ours.core.peers.known} == {theirs.ip}
+
+    world = World()
+    ours, theirs, other = (world.node(f"127.0.0.{number}") for number in (1, 2, 3))
+    for node, next_one in ((ours, theirs), (theirs, other), (other, None)):
+        node.start()
+        if next_one is not None:
+            node.core.add_known(next_one.key, next_one.ip, PORT)
+    world.run(5)
+    assert other.key in ours.core.peers.verified
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.9", "10.0.0.9", "fd00::9", "224.0.0.1", "0.0.0.0"])
+def test_a_stranger_in_a_private_network_is_heard_by_nodes_that_are_in_one_alone(ip):
+    world, ours, theirs = pair()
+    assert ours.receive(ping_of(theirs), (ip, PORT)) == Reason.FOREIGN_NETWORK
+    assert not world.sent and not ours.core.peers.known
+    ours.core.set_interfaces([ours.ip, "10.0.0.1", "127.0.0.1", "fd00::1"])
+    usable = ip not in ("224.0.0.1", "0.0.0.0")
+    reason = None if usable else Reason.FOREIGN_NETWORK
+    assert ours.receive(ping_of(theirs), (ip, PORT)) == reason
+    assert bool(world.sent) == usable
+
+
+def test_an_entry_node_in_a_private_network_is_heard_wherever_we_are():
+    world, ours, theirs = pair()
+    ours.core.add_entry_node(theirs.key, "10.0.0.9", PORT)
+    world.run(0.01)
+    (ping,) = world.messages(ours, m.Ping)
+    pong = pong_of(theirs, encoding.encode_ping(ping))
+    assert ours.receive(pong, ("10.0.0.9", PORT)) is None
+    assert theirs.key in ours.core.peers.verified
 
 
 def test_a_response_without_an_open_request_counts_nothing():

@@ -80,6 +80,20 @@ def test_nonsense_is_no_vote(dst_addr):
     assert not local.events
 
 
+@pytest.mark.parametrize("dst_addr", ["127.0.0.1", "10.0.0.5", "fe80::5", "2001:db8::5%x\n"])
+def test_what_nobody_can_see_from_outside_is_no_vote(dst_addr):
+    own, local = ours(["20.7.7.7"])
+    own.vote("20.1.1.1", dst_addr, 1)
+    assert own.learnt == ""
+    assert not local.may_know("127.0.0.1") and not local.may_know("10.0.0.9")
+
+
+def test_a_private_voter_teaches_a_private_address():
+    own, _ = ours()
+    own.vote("10.0.0.1", "10.0.0.5", 1)
+    assert own.learnt == "10.0.0.5"
+
+
 def test_a_configured_address_is_never_outvoted():
     own, _ = ours(external="20.1.1.1")
     for number in range(1, 6):

@@ -126,6 +126,13 @@ class Discovery:
         for entry in response.peers[:MAX_PEERS_IN_RESPONSE]:
             told = networks.canonical(entry.ip)
             peering = entry.services.get(PEERING)
-            if told is not None and peering is not None and len(entry.public_key) == 32:
+            if told is None or peering is None or len(entry.public_key) != 32:
+                continue
+            if _may_tell(ip, told):
                 self._verification.add(entry.public_key, told, peering.port)
         return None
+
+
+def _may_tell(teller: str, told: str) -> bool:
+    """Loopback is another place on each machine; a stranger's word must not lead us into ours."""
+    return networks.kind(told) != networks.LOOPBACK or networks.kind(teller) == networks.LOOPBACK

@@ -82,7 +82,7 @@ class Local:
         return Reason.IN_THE_FUTURE if -age_s > MAX_AHEAD_S else None
 
     def may_know(self, ip: str) -> bool:
-        """Whether an address told by others makes sense here: of our own kind of network."""
+        """Whether a stranger's address makes sense here: public, or of our own kind of network."""
         kind = networks.kind(ip)
         if kind == networks.PUBLIC:
             return True

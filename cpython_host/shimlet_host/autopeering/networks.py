@@ -1,17 +1,20 @@
 """IP addresses as the protocol compares them: parsed, with mapped IPv4 addresses as IPv4.
 
-In goes text, out come canonical text, the subnet that limits count by, and the kind of network.
+In goes text, out come canonical text, the subnet that limits count by, and the kind of network. A
+zone ("%eth0") is part of a link-local address only: elsewhere it would make many of one address.
 Results are remembered, since a node meets the same few thousand addresses again and again.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 
 _REMEMBERED = 8192
 
 PUBLIC, PRIVATE, LOOPBACK, LINK_LOCAL, UNUSABLE = range(5)
+_ZONE = re.compile(r"[\w.:-]{1,15}", re.ASCII)  # the names that Linux gives interfaces
 
 
 @lru_cache(_REMEMBERED)
@@ -55,8 +58,12 @@ def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         parsed = ipaddress.ip_address(text)
     except ValueError:
         return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return mapped or parsed
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return parsed
+    zone = parsed.scope_id
+    if zone is not None and not (parsed.is_link_local and _ZONE.fullmatch(zone)):
+        return None
+    return parsed.ipv4_mapped or parsed
 
 
 # What people use behind their routers. Python's is_private also holds the networks of examples,

@@ -1,9 +1,10 @@
 """Which IPs are ours, for the check of dst_addr, and learning the outer one from others.
 
 The bind address counts (a wildcard means all interfaces), and the configured external one. With
-`externalAddress: auto` the dst_addr of each matched Pong is a vote; the check starts once three
+`externalAddress: auto` the dst_addr of each matched Pong is a vote, unless it is private and the
+voter is not: a liar could make us trust networks that we are not in. The check starts once three
 verified peers of different subnets, or all if fewer are known, agree (protocol.md, "Peer
-discovery"). Called by discovery.py.
+discovery"). Called by verification.py.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class OwnAddress:
         """A matched Pong says where it reached us; `verified` peers are known by now."""
         ip = networks.canonical(dst_addr)
         if ip is None or networks.kind(ip) == networks.UNUSABLE:
+            return
+        if networks.kind(ip) not in (networks.PUBLIC, networks.kind(voter_ip)):
             return
         subnet = networks.subnet(voter_ip)
         self._votes.pop(subnet, None)

@@ -130,6 +130,8 @@ class Autopeering:
         public_key = envelope.public_key
         if public_key == self.local.public_key:
             return self.count(Reason.OWN_PACKET)
+        if not self.local.may_know(ip) and (public_key, ip) not in self.peers.known:
+            return self.count(Reason.FOREIGN_NETWORK)
         content = envelope.data
         message = decode(content)
         if message is None:

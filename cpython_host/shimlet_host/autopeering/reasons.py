@@ -13,6 +13,7 @@ class Reason(StrEnum):
     PACKET_TOO_LARGE = "packet-too-large"  # more than 1,280 bytes
     BAD_PACKET = "bad-packet"  # no signed packet, or bytes behind it
     OWN_PACKET = "own-packet"  # signed by ourselves
+    FOREIGN_NETWORK = "foreign-network"  # a stranger in a private network, and we are in none
     UNKNOWN_TYPE = "unknown-type"
     BAD_MESSAGE = "bad-message"  # not the protobuf message that its type announces
     WRONG_VERSION = "wrong-version"
