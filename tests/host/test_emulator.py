@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import serial
 from shimlet_host.board.emulator import BoardStartError, VirtualBoard
+from shimlet_host.board.line import BoardLine, LineError
 
 BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 
@@ -71,6 +72,29 @@ def test_files_survive_a_pulled_plug(tmp_path: Path) -> None:
     board.start()
     assert mpremote(board.device, "fs", "cat", ":kept.txt") == "still here"
     board.kill()
+
+
+def test_the_path_of_a_board_that_is_off_leads_to_no_other_terminal(tmp_path: Path) -> None:
+    with VirtualBoard(tmp_path / "flash.img") as board:
+        gone = [board.device]
+        board.kill()
+        board.start()
+        gone.append(board.device)
+        board.stop()
+        fresh = [os.openpty() for _ in range(6)]
+        assert not {os.ttyname(slave) for _, slave in fresh} & set(gone)
+        assert not any(Path(path).exists() for path in gone)
+    for terminals in fresh:
+        for terminal in terminals:
+            os.close(terminal)
+
+
+def test_who_comes_to_the_inner_terminal_by_an_old_path_takes_nothing(board: VirtualBoard) -> None:
+    (interpreter,) = children(board.pid)
+    inner = os.readlink(f"/proc/{interpreter}/fd/0")
+    assert inner.startswith("/dev/pts/")
+    with pytest.raises(LineError, match="in use by another program"):
+        BoardLine(inner)
 
 
 def test_boot_and_main_run_at_start_and_leave_their_names_to_the_repl(board: VirtualBoard) -> None:

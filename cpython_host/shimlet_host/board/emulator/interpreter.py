@@ -139,8 +139,12 @@ class Interpreter:
 
 
 def _terminal() -> tuple[int, int]:
-    """A terminal that passes every byte as it is, except that ^C interrupts a program."""
+    """A terminal that passes every byte as it is, except that ^C interrupts a program. It is
+    locked as serial lines are, since it may get the number of a board that has gone: who comes
+    back to that path would take our bytes.
+    """
     master, slave = pty.openpty()
+    fcntl.flock(slave, fcntl.LOCK_EX)
     iflag, oflag, cflag, lflag, ispeed, ospeed, cc = termios.tcgetattr(slave)
     iflag &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON | termios.ISTRIP)
     lflag &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)

@@ -5,9 +5,11 @@ In: the image file. Out: a running board and the path of its serial device.
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -37,6 +39,7 @@ class VirtualBoard:
         a line for each change of a pin: the second, its name and its level.
         """
         self.device = ""
+        self._kept = ExitStack()
         self._process: subprocess.Popen[str] | None = None
         self._command = [sys.executable, "-m", "shimlet_host.board.emulator"]
         self._command += ["--image", str(image), "--heap", heap]
@@ -56,6 +59,7 @@ class VirtualBoard:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        self._kept.close()
 
     def start(self) -> None:
         """Power on. Returns when boot.py begins; raises BoardStartError."""
@@ -86,14 +90,22 @@ class VirtualBoard:
         """End it in an orderly way; returns the exit status, None if it was off."""
         if self._process is None:
             return None
+        self._keep_number()
         self._process.terminate()
         return self._finish()
 
     def kill(self) -> None:
         """Pull the plug: the emulator gets SIGKILL, and the interpreter goes with it."""
         if self._process is not None:
+            self._keep_number()
             self._process.kill()
             self._finish()
+
+    def _keep_number(self) -> None:
+        """The next terminal of this machine must not get the path that somebody still may use."""
+        with suppress(OSError):  # it ended by itself
+            descriptor = os.open(self.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            self._kept.callback(os.close, descriptor)
 
     def _finish(self) -> int:
         assert self._process is not None
