@@ -68,6 +68,8 @@ def test_a_peer_tells_why_it_is_not_connected_and_when_that_is_tried_again() -> 
     (row,) = peer_rows([peer], NOW)
     assert (row["chip"], row["tone"], row["title"]) == ("backing-off", "warn", "attic")
     assert row["note"] == "Nothing listens there. Next attempt in 3 s."
+    (row,) = peer_rows([peer], NOW + 3.2)
+    assert row["note"] == "Nothing listens there. Next attempt now."
     assert row["meta"] == "192.0.2.1:14666  ·  we dial"
     assert [act for act, *_ in row["actions"]] == ["rename", "disable", "remove"]
 

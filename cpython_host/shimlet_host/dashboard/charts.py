@@ -17,6 +17,11 @@ Options = dict[str, Any]
 
 _TEXT = {"color": "var(--muted)", "fontSize": 11, "fontFamily": "var(--sans)"}
 _WIDTH = 1.35  # of the disc; its height is 1
+_LABEL_WIDTH = 104  # pixels: two beside each other fit on a phone
+_HEIGHT: dict[bool, Options] = {  # a chart of nothing has a scale, too
+    False: {"max": 1, "interval": 0.5},
+    True: {"max": None, "interval": None},
+}
 _SIGNS = {
     "manual": ("circle", 17, "var(--accent)"),
     "board": ("roundRect", 17, "var(--board)"),
@@ -40,6 +45,7 @@ def bars(rates: Sequence[Rate]) -> Options:
         "yAxis": {
             "type": "value",
             "splitNumber": 3,
+            **_HEIGHT[any(each.received or each.published for each in rates)],
             "axisLabel": _TEXT,
             "splitLine": {"lineStyle": {"color": "var(--line)"}},
         },
@@ -138,7 +144,13 @@ def _spot(spot: Spot) -> Options:
         "symbol": symbol,
         "symbolSize": size,
         "itemStyle": {**style, "borderWidth": 0 if spot.linked else 1.5},
-        "label": {**_TEXT, "show": True, "position": "top" if spot.y < -0.3 else "bottom"},
+        "label": {
+            **_TEXT,
+            "show": True,
+            "position": "top" if spot.y < -0.3 else "bottom",
+            "width": _LABEL_WIDTH,
+            "overflow": "truncate",
+        },
     }
 
 

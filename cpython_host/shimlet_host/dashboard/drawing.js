@@ -17,6 +17,7 @@ export default {
   },
   methods: {
     draw() {
+      if (this.chart.getWidth() !== this.$el.clientWidth) this.chart.resize();
       this.chart.setOption(JSON.parse(this.drawing));
     },
   },

@@ -11,7 +11,7 @@ from nicegui import ui
 from shimlet_host.dashboard.charts import graph
 from shimlet_host.dashboard.drawing import Drawing
 from shimlet_host.dashboard.neighborhood import spots_of
-from shimlet_host.dashboard.parts import card, say
+from shimlet_host.dashboard.parts import card, say, show_if
 from shimlet_host.dashboard.watch import View
 
 SIGNS = (
@@ -20,6 +20,7 @@ SIGNS = (
     ("chosen", "chosen"),
     ("accepted", "accepted"),
 )
+NOBODY = "Peers that you list, and neighbors that autopeering finds, are drawn here."
 BOARD_HINT = (
     "It passed on readings and was never seen in autopeering, as boards do. A full node that"
     " passes on a board's readings looks the same: a handshake does not tell."
@@ -31,8 +32,9 @@ class GraphCard:
 
     def __init__(self) -> None:
         with card("Neighborhood") as self._count:
+            self._nobody = ui.label(NOBODY).classes("hint")
             self._chart = Drawing(graph([])).classes("graph")
-            with ui.element("div").classes("legend"):
+            with ui.element("div").classes("legend") as self._legend:
                 for kind, text in SIGNS:
                     sign = ui.label(text).classes(f"sign {kind}")
                     if kind == "board":
@@ -47,3 +49,6 @@ class GraphCard:
         if spots != self._shown:
             self._shown = spots
             self._chart.draw(graph(spots))
+        show_if(self._nobody, not spots)
+        show_if(self._chart, bool(spots))
+        show_if(self._legend, bool(spots))

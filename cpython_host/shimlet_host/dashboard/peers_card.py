@@ -40,8 +40,8 @@ class PeersCard:
             self._search = ui.input(placeholder="Search").props("dense outlined clearable")
             self._search.classes("search").on_value_change(refresh)
             self._list = RowList(
-                "No peer is listed. Paste the string that `shimlet id` prints on the other node,"
-                " and list this node there.",
+                "No peer is listed. Paste the string of another node, as its dashboard shows it or"
+                " “shimlet id” prints it, and list this node there.",
                 self._on_peer,
             ).classes("peers")
         self._rename = Question("Rename", "Name; empty for none", "Rename")

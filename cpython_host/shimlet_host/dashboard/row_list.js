@@ -33,7 +33,7 @@ export default {
         <span v-if="row.actions" class="actions">
           <button v-for="[act, icon, label] in row.actions" :key="act" class="action" :class="act"
               :title="label" :aria-label="label" @click="$emit('act', { id: row.id, act })">
-            <i class="material-icons" aria-hidden="true">{{ icon }}</i>
+            <i class="material-icons" aria-hidden="true">{{ icon }}</i><template v-if="act === 'accept'">{{ label }}</template>
           </button>
         </span>
       </div>

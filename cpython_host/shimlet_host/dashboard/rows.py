@@ -70,7 +70,8 @@ def _note(peer: PeerStatus, now: float) -> str:
         return ""
     parts = [printable(peer.last_error_text, LONGEST_NOTE)] if peer.last_error_text else []
     if peer.next_attempt is not None:
-        parts.append(f"Next attempt in {duration(peer.next_attempt - now)}.")
+        left = peer.next_attempt - now
+        parts.append(f"Next attempt in {duration(left)}." if left >= 0.5 else "Next attempt now.")
     return " ".join(parts)
 
 

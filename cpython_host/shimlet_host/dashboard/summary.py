@@ -56,7 +56,7 @@ class Summary:
                 "Pending",
                 "Neighbors",
                 "Verified",
-                "Messages a minute",
+                "Messages/min",
                 "Up",
             ):
                 with ui.element("div").classes("fact"):
@@ -74,9 +74,9 @@ class Summary:
         figures = {
             "Connected": f"{connected} of {len(view.peers)}",
             "Pending": str(len(view.pending)),
-            "Neighbors": f"{len(lists.chosen)} + {len(lists.accepted)}" if auto else "off",
+            "Neighbors": str(len(lists.chosen) + len(lists.accepted)) if auto else "off",
             "Verified": str(len(lists.known)) if auto else "off",
-            "Messages a minute": _last_minute(view),
+            "Messages/min": _last_minute(view),
             "Up": duration(view.now - view.started),
         }
         for name, text in figures.items():
