@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from shimlet_host.config import Address
 from shimlet_host.model import ServeError
 from shimlet_host.web.connections import ClientConnection
+from shimlet_host.web.stalls import cut_stalled
 
 GRACE_S = 2  # for requests that are being answered; then they are cut
 STOP_S = 3.0
@@ -55,6 +56,7 @@ class WebServer:
         self._server = _Server(config)
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -77,9 +79,17 @@ class WebServer:
             if self._task.done():
                 raise ServeError(f"The web API did not start on {self.address}.")
             await asyncio.sleep(0.005)
+        self._watch = asyncio.create_task(cut_stalled(self._transports))
+
+    def _transports(self) -> list[asyncio.Transport]:
+        """Of all connections, also of those that are WebSockets by now."""
+        return [connection.transport for connection in self._server.server_state.connections]
 
     async def stop(self) -> None:
         """Ends the server and all its connections within STOP_S; safe to call twice."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if self._task is not None:
             self._server.should_exit = True
             _, unfinished = await asyncio.wait({self._task}, timeout=STOP_S)
