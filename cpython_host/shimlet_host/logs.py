@@ -3,21 +3,27 @@
 In: `logger.level` and `logger.encoding` of the config. Out: lines on stderr, also for what
 libraries log by `logging`, for Python's warnings, and for exceptions that nobody caught, in the
 main thread, in others and where they cannot be raised. Secrets never get there: a value under a
-secret name, and a seed anywhere in a text, is replaced.
+secret name, and a seed anywhere in a text, is replaced. Whoever logs never waits for whoever reads
+(log_pipe.py).
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import threading
-from collections.abc import MutableMapping
-from typing import Any, TextIO
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
 import structlog
 from shimlet.identity import base58_encode
 
+from shimlet_host.log_pipe import LogPipe
+
+STDERR = 2
+LOST = "lines of the log were lost: nobody read them in time"
 HIDDEN = "(hidden)"
 _SECRET_NAMES = frozenset(
     {"seed", "node_seed", "secret", "secret_key", "private_key", "password", "token"}
@@ -29,9 +35,8 @@ _SEED_TEXT = re.compile(r"\bbase(?:58|64):[A-Za-z0-9+/=]{16,}")
 Record = MutableMapping[str, Any]
 
 
-def configure_logging(level: str, encoding: str, stream: TextIO | None = None) -> None:
-    """Sets up logging for the process; safe to call again. `stream`: stderr by default."""
-    stream = stream or sys.stderr
+def configure_logging(level: str, encoding: str, descriptor: int = STDERR) -> None:
+    """Sets up logging for the process; safe to call again."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -42,8 +47,33 @@ def configure_logging(level: str, encoding: str, stream: TextIO | None = None) -
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,  # loggers made at import time follow this call
     )
-    _route_logging(level, _formatter(encoding, stream, shared), stream)
+    formatter = _formatter(encoding, os.isatty(descriptor), shared)
+    _route_logging(level, formatter, LogPipe(descriptor, _lost_line(formatter, shared)))
     _route_the_rest()
+
+
+def say(text: str) -> None:
+    """A text for people, in its place among the lines of the log."""
+    for pipe in _pipes():
+        pipe.say(text)
+
+
+def flush_logs() -> None:
+    """Before the process ends in a way that flushes nothing: wait for what is queued, at most
+    log_pipe.FLUSH_S.
+    """
+    for pipe in _pipes():
+        pipe.flush()
+
+
+def lost_lines() -> int:
+    """How many lines of the log nobody will read."""
+    return sum(pipe.lost for pipe in _pipes())
+
+
+def _pipes() -> list[LogPipe]:
+    """One, once logging is set up."""
+    return [each for each in logging.getLogger().handlers if isinstance(each, LogPipe)]
 
 
 def peer_fields(public_key: bytes, alias: str) -> dict[str, str]:
@@ -70,15 +100,14 @@ def _clean(name: str, value: object) -> object:
 
 
 def _formatter(
-    encoding: str, stream: TextIO, shared: list[structlog.typing.Processor]
+    encoding: str, terminal: bool, shared: list[structlog.typing.Processor]
 ) -> logging.Formatter:
     renderer: list[structlog.typing.Processor]
     if encoding == "json":
         renderer = [structlog.processors.JSONRenderer(default=str)]
     else:
         plain = structlog.dev.plain_traceback
-        colors = stream.isatty()
-        renderer = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+        renderer = [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=plain)]
     # Tracebacks become text first, so that they are cleaned like any other value.
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
@@ -91,12 +120,29 @@ def _formatter(
     )
 
 
-def _route_logging(level: str, formatter: logging.Formatter, stream: TextIO) -> None:
+def _lost_line(
+    formatter: logging.Formatter, shared: list[structlog.typing.Processor]
+) -> Callable[[int], str]:
+    """What makes the line that says how many are missing; it is said at every level."""
+
+    def made(count: int) -> str:
+        fields: Any = {"event": LOST, "lines": count}
+        for process in shared:
+            fields = process(None, "warning", fields)
+        marks = {"_logger": None, "_name": "warning"}  # as structlog marks its own records
+        return formatter.format(logging.makeLogRecord({"msg": fields, **marks}))
+
+    return made
+
+
+def _route_logging(level: str, formatter: logging.Formatter, pipe: LogPipe) -> None:
     """One handler at the root; libraries are heard from warnings on."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
+    for before in _pipes():
+        before.flush()
+        before.close()
+    pipe.setFormatter(formatter)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [pipe]
     root.setLevel(level.upper())
     for library in ("uvicorn", "uvicorn.error", "asyncio"):
         logging.getLogger(library).setLevel(max(root.level, logging.WARNING))
@@ -110,6 +156,7 @@ def _route_the_rest() -> None:
         if issubclass(kind, Exception):
             log.critical("a fault of our own ended the node", exc_info=error)
         else:  # KeyboardInterrupt is a way to end
+            flush_logs()
             sys.__excepthook__(kind, error, error.__traceback__)
 
     def in_thread(facts: threading.ExceptHookArgs) -> None:

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from shimlet_host.exposition import rendered
 from shimlet_host.key_text import key_text
+from shimlet_host.logs import lost_lines
 from shimlet_host.model import (
     AutoPeeringStatus,
     LinkTotals,
@@ -98,6 +99,7 @@ def _of_node(info: NodeInfo, *, ready: bool, pending: int) -> Iterator[Metric]:
     yield _gauge("uptime_seconds", "Since the node started.", info.uptime_s)
     yield _gauge("ready", "1 while the node can do its work, as /readyz says.", ready)
     yield _gauge("pending_peers", "Callers that proved a key that is not listed.", pending)
+    yield _counter("log_lines_lost", "Lines of the log that nobody read in time.", lost_lines())
 
 
 def _of_gossip(totals: NodeTotals) -> Iterator[Metric]:

@@ -22,7 +22,7 @@ from shimlet_host.config import Config
 from shimlet_host.dashboard import Dashboard, add_dashboard
 from shimlet_host.folder import open_folder
 from shimlet_host.identity import load_identity
-from shimlet_host.logs import peer_fields
+from shimlet_host.logs import flush_logs, peer_fields
 from shimlet_host.node import Node
 from shimlet_host.notify import Notifier
 from shimlet_host.reload import Reloader
@@ -160,6 +160,7 @@ async def _stop(node: Node, server: WebServer, dashboard: Dashboard | None) -> N
     except TimeoutError:
         log.error("the node did not end in time and was cut off", limit_s=STOP_TIMEOUT_S)
         node.store.close()
+        flush_logs()
         os._exit(0)
 
 

