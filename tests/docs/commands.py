@@ -189,8 +189,13 @@ ELSEWHERE = (
     ),
     RunBy(
         "shimlet board shell",
-        "host/test_board_list.py",
+        "host/test_board_shell.py",
         "test_shell_stops_the_node_gives_a_prompt_and_starts_the_node_again",
+    ),
+    RunBy(
+        "shimlet board shell PORT --run",
+        "host/test_board_shell.py",
+        "test_code_sees_the_files_of_the_board_and_leaves_its_own",
     ),
     RunBy(
         "shimlet board sim",
@@ -244,7 +249,7 @@ ELSEWHERE = (
     ),
     RunBy(
         "mpremote connect ./board.tty repl",
-        "host/test_board_list.py",
+        "host/test_board_shell.py",
         "test_shell_stops_the_node_gives_a_prompt_and_starts_the_node_again",
     ),
     RunBy(

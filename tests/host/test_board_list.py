@@ -1,16 +1,13 @@
-"""`shimlet board list`, `sim` and `shell`: what is on which port, and a prompt on a board."""
+"""`shimlet board list` and `sim`: what is on which port."""
 
 from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,8 +21,7 @@ from shimlet_host.board.emulator import VirtualBoard
 from shimlet_host.board.emulator.named import first_config
 from shimlet_host.board.flash import flash
 from shimlet_host.board.line import BoardLine, ask
-from shimlet_host.board.remote import DeployError, mpremote
-from shimlet_host.board.shell import shell
+from shimlet_host.board.remote import mpremote
 from shimlet_host.cli import app
 from typer.testing import CliRunner
 
@@ -158,54 +154,3 @@ def test_sim_names_what_is_wrong_and_leaves_nothing(
     assert (done.returncode, done.stdout) == (1, "")
     assert sentence in done.stderr
     assert not [each for each in tmp_path.rglob("*") if each.is_file()]
-
-
-# The shell, in a terminal of its own
-
-
-def until(terminal: int, wanted: bytes, heard: bytearray) -> None:
-    """Read the terminal until this stands there."""
-    deadline = time.monotonic() + 30
-    while wanted not in heard:
-        assert time.monotonic() < deadline, (wanted, bytes(heard))
-        if select.select([terminal], [], [], 0.2)[0]:
-            heard += os.read(terminal, 4096)
-    del heard[: heard.index(wanted) + len(wanted)]
-
-
-def test_shell_stops_the_node_gives_a_prompt_and_starts_the_node_again(node: VirtualBoard) -> None:
-    key = ask(node.device, {"cmd": "status"})["publicKey"]
-    terminal, slave = pty.openpty()
-    process = subprocess.Popen(
-        [*SHIMLET, "shell", node.device], stdin=slave, stdout=slave, stderr=slave
-    )
-    heard = bytearray()
-    try:
-        until(terminal, b"Stopping the node on " + node.device.encode(), heard)
-        until(terminal, b"Ctrl-X", heard)
-        until(terminal, b"Connected to MicroPython", heard)
-        os.write(terminal, b"print('it is', 6 * 7)\r")
-        until(terminal, b"it is 42", heard)
-        os.write(terminal, b"\x18")
-        until(terminal, b"The node is up again.", heard)
-        assert process.wait(timeout=30) == 0
-    finally:
-        process.kill()
-        process.wait()
-        os.close(terminal)
-        os.close(slave)
-    assert ask(node.device, {"cmd": "status"})["publicKey"] == key
-
-
-def test_shell_without_a_terminal_says_so_and_stops_nothing(node: VirtualBoard) -> None:
-    done = subprocess.run(
-        [*SHIMLET, "shell", node.device], stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("shimlet: A shell needs a terminal")
-    assert ask(node.device, {"cmd": "status"})["name"] == "desk"
-
-
-def test_shell_on_a_wrong_port_names_it() -> None:
-    with pytest.raises(DeployError, match="There is no device /dev/nowhere"):
-        shell("/dev/nowhere", str)

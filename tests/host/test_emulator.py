@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from mpremote.transport_serial import SerialTransport
 from shimlet_host.board.emulator import BoardStartError, VirtualBoard
 from shimlet_host.board.line import BoardLine, LineError
 
@@ -198,6 +199,17 @@ def prints_then_calls(lines: int, port: int) -> str:
         f"import socket\nfor i in range({lines}): print('old output ')\n"
         f"s = socket.socket()\ns.connect({dial})\nwhile True: pass\n"
     )
+
+
+def test_code_that_came_by_raw_paste_can_be_interrupted(board: VirtualBoard) -> None:
+    transport = SerialTransport(board.device, timeout=30)
+    transport.enter_raw_repl()
+    transport.exec_raw_no_follow("import time\nprint('begun')\nwhile True:\n    time.sleep(60)")
+    assert transport.use_raw_paste and transport.serial.read(6) == b"begun\n"
+    transport.close()
+    with opened(board) as line:
+        interrupt(line)
+        assert execute(line, "print(6 * 7)").startswith(b"42")
 
 
 def test_output_without_a_client_does_not_stop_the_board(board: VirtualBoard) -> None:

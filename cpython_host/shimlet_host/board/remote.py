@@ -37,7 +37,7 @@ def mpremote(device: str, commands: list[str], timeout_s: float | None = None) -
     except subprocess.TimeoutExpired:
         raise DeployError(f"{device} does not answer: no MicroPython is there.") from None
     if done.returncode != 0:
-        raise _error(device, done.stderr + done.stdout)
+        raise failure(device, done.stderr + done.stdout)
     return done.stdout
 
 
@@ -64,6 +64,7 @@ _CUT = "The line to {device} was cut: flash again to complete the board."
 _CLOSED = "{device} was in use by another program: try again."
 _CAUSES = (
     ("in use by another program", _CLOSED),
+    ("failed to access", _CLOSED),
     ("could not enter raw repl", "{device} does not answer: no MicroPython is there."),
     ("ENOSPC", "The board has no space left."),
     ("MemoryError", "The board has not enough memory to take the files."),
@@ -73,7 +74,7 @@ _CAUSES = (
 )
 
 
-def _error(device: str, said: str) -> DeployError:
+def failure(device: str, said: str) -> DeployError:
     """Say in one sentence what mpremote's output means."""
     for sign, sentence in _CAUSES:
         if sign in said:

@@ -100,6 +100,7 @@ def demo(
 # At the end: these modules join their commands to `app`, to `peers` and to `board`.
 from . import board_clock as board_clock  # noqa: E402
 from . import board_line as board_line  # noqa: E402
+from . import board_shell as board_shell  # noqa: E402
 from . import doctor as doctor  # noqa: E402
 from . import pair as pair  # noqa: E402
 from . import simulate as simulate  # noqa: E402

@@ -159,19 +159,6 @@ def sim(
 
 
 @board.command()
-def shell(port: Port) -> None:
-    """Open the board's Python prompt. It stops the node and starts it again.
-
-    Ctrl-X leaves. Example: shimlet board shell /dev/ttyUSB0
-    """
-    from shimlet_host.board.shell import shell as open_shell
-
-    with in_sentences():
-        status = open_shell(port, typer.echo)
-    typer.echo("The node is up again." if status else "The board restarted; no node answers.")
-
-
-@board.command()
 def firmware(
     board: BoardName,
     source: Annotated[

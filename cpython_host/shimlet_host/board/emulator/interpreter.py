@@ -19,6 +19,7 @@ import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from .image import ON_BOARD
 
@@ -75,8 +76,24 @@ class Interpreter:
             termios.tcflush(self._slave, termios.TCIFLUSH)
             self.pending.clear()
             data = data[data.rindex(INTERRUPT) :]
+        if INTERRUPT in data and self._runs_deaf():
+            self.process.send_signal(signal.SIGINT)
+            data = data.replace(INTERRUPT, b"")
         self.pending += data[: INPUT_LIMIT - len(self.pending)]
         self.flush()
+
+    def _runs_deaf(self) -> bool:
+        """Whether it runs what came by raw paste: the Unix port waits for the signal then, and
+        leaves its terminal in the mode in which ^C is a byte.
+        """
+        if termios.tcgetattr(self._slave)[3] & termios.ISIG:
+            return False
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:  # no Linux
+            return False
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        return bool(caught & 1 << signal.SIGINT - 1)
 
     def flush(self) -> None:
         """Give queued input to the terminal as far as its reader keeps up."""
