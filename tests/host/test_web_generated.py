@@ -23,7 +23,8 @@ from shimlet_host.web import WebServer, create_app
 # The same requests every time; another number makes others.
 SEED = os.environ.get("SHIMLET_SEED", "1")
 EXAMPLES = 30  # of each operation, beside those that try every corner of its schema
-LIMIT_S = 120  # some 15 s where the machine has nothing else to do
+LIMIT_S = 300  # some 15 s where the machine has nothing else to do
+REQUEST_S = 60  # where it has, a fault takes seconds to be printed
 TESTS = Path(__file__).parent.parent
 
 # A schema cannot say all: that a key has 32 bytes, that it is listed, and stands there once.
@@ -43,7 +44,8 @@ def search(folder: Path, url: str, *arguments: str) -> tuple[int, str]:
     (folder / "schemathesis.toml").write_text(CONFIG)
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
     command += ["--exclude-path", "/events", "--checks", "all", "--continue-on-failure"]
-    command += ["--seed", SEED, "--max-examples", str(EXAMPLES), "--no-color", *arguments]
+    command += ["--request-timeout", str(REQUEST_S), "--no-color"]
+    command += ["--seed", SEED, "--max-examples", str(EXAMPLES), *arguments]
     done = subprocess.run(
         command,
         cwd=folder,
