@@ -62,9 +62,11 @@ def _look(node: NodeApiClient) -> dict[str, Any]:
 
 
 def _print_overview(seen: dict[str, Any]) -> None:
-    from . import tables
+    from .overview import overview
+    from .tables import console
 
-    tables.console().print(tables.overview(**seen))
+    shown_on = console()
+    shown_on.print(overview(**seen, columns=shown_on.width))
 
 
 def _follow_as_json(node: NodeApiClient, interval_s: float) -> None:
@@ -77,28 +79,29 @@ def _follow(node: NodeApiClient, interval_s: float) -> None:
     """A table that stays in its place on a terminal; it says so when the node is away."""
     from rich.live import Live
 
-    from . import tables
+    from .tables import console
 
-    console = tables.console()
-    while not console.is_terminal:  # one after the other
-        console.print(_view(node))
+    shown_on = console()
+    while not shown_on.is_terminal:  # one after the other
+        shown_on.print(_view(node, shown_on.width))
         sys.stdout.flush()
         time.sleep(interval_s)
-    with Live(_view(node), console=console, auto_refresh=False, screen=True) as live:
+    view = _view(node, shown_on.width)
+    with Live(view, console=shown_on, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(interval_s)
-            live.update(_view(node), refresh=True)
+            live.update(_view(node, shown_on.width), refresh=True)
 
 
-def _view(node: NodeApiClient) -> RenderableType:
+def _view(node: NodeApiClient, columns: int) -> RenderableType:
     from rich.text import Text
 
     from shimlet_host.doctor.api import ApiError
 
-    from . import tables
+    from .overview import overview
 
     try:
-        return tables.overview(**_look(node))
+        return overview(**_look(node), columns=columns)
     except ApiError as error:
         return Text(str(error), style="yellow")
 

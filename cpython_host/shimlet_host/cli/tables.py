@@ -1,7 +1,7 @@
-"""Tables for people of what a running node answers.
+"""Lists for people of what a running node answers.
 
-In: its records as JSON, whose texts may hold anything. Out: text on standard output, or rich
-renderables for a live view. Called by the commands of `peers.py` and `state.py`.
+In: its records as JSON, whose texts may hold anything. Out: text on standard output. Called by the
+commands of `peers.py` and `state.py`; `overview.py` shares its words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,8 +19,6 @@ from .board_tables import PIPE_COLUMNS, duration, plain
 
 Record = Mapping[str, Any]
 
-KEY_SHOWN = 8  # characters of a key that stand for it
-UNREACHED = ("refused", "no-answer", "somebody-else")  # how a call of the node to itself may end
 _COLOURS = {"connected": "green", "disabled": "dim"}
 
 
@@ -42,7 +40,7 @@ def _peer(peer: Record) -> Text:
     if peer.get("alias"):
         text.append(f"  {plain(peer['alias'])}", style="bold")
     text.append("\n  ")
-    text.append_text(_state(peer))
+    text.append_text(state(peer))
     text.append(f", {plain(peer.get('address'))} ({_way(peer)})")
     error = peer.get("lastErrorText")
     return text.append(f"\n  last error: {plain(error)}") if error else text
@@ -53,14 +51,10 @@ def show_pending(callers: Sequence[Record]) -> None:
     if not callers:
         console().print("Nobody waits to be listed.")
     for caller in callers:
-        seen = _ago(caller.get("lastSeen"))
-        console().print(
-            Text(
-                f"{plain(caller.get('publicKey'))}\n  called {plain(caller.get('attempts'))} times"
-                f" from {plain(caller.get('remoteIP'))}, last {seen} ago"
-            ),
-            soft_wrap=True,
-        )
+        calls = counted(caller.get("attempts"), "call")
+        source, seen = plain(caller.get("remoteIP")), ago(caller.get("lastSeen"))
+        told = f"  {calls} from {source}, the last {seen} ago"
+        console().print(Text(f"{plain(caller.get('publicKey'))}\n{told}"), soft_wrap=True)
 
 
 def show_neighbors(lists: Mapping[str, Sequence[Record]]) -> None:
@@ -75,75 +69,23 @@ def show_neighbors(lists: Mapping[str, Sequence[Record]]) -> None:
     console().print(table if table.rows else "Autopeering has found nobody, or is off.")
 
 
-def overview(info: Record, peers: Sequence[Record], pending: Sequence[Record]) -> RenderableType:
-    """The node on a line, its peers in a table, as `shimlet status` shows them."""
-    connected = sum(peer.get("state") == "connected" for peer in peers)
-    head = Text(
-        f"{plain(info.get('publicKey'))}  {plain(info.get('profile'))}  version"
-        f" {plain(info.get('version'))}\nup {duration(info.get('uptime') or 0)}, gossip on"
-        f" {plain(info.get('gossipAddress'))}, {connected} of {len(peers)} peers connected"
-    )
-    parts: list[RenderableType] = [head]
-    for reach in info.get("reachability") or ():
-        if reach.get("result") in UNREACHED:
-            parts.append(Text(plain(reach.get("sentence")), style="yellow"))
-    if pending:
-        parts.append(Text(f"{len(pending)} wait to be listed: shimlet peers pending"))
-    parts.append(_peers_table(peers))
-    return Group(*parts)
-
-
-def _peers_table(peers: Sequence[Record]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("PEER", "STATE", "DIRECTION", "HANDSHAKE"):
-        table.add_column(title, no_wrap=True)
-    for title in ("RTT", "IN", "OUT"):
-        table.add_column(title, no_wrap=True, justify="right")
-    table.add_column("NEXT TRY", no_wrap=True)
-    table.add_column("LAST ERROR")
-    for peer in peers:
-        table.add_row(*_cells(peer))
-    return table
-
-
-def _cells(peer: Record) -> list[Text]:
-    counters = peer.get("counters") or {}
-    rtt, next_try = peer.get("rtt"), peer.get("nextAttempt")
-    return [
-        Text(plain(peer.get("alias") or str(peer.get("publicKey"))[:KEY_SHOWN])),
-        _state(peer),
-        Text(_way(peer)),
-        Text("never" if not peer.get("lastConnected") else f"{_ago(peer['lastConnected'])} ago"),
-        Text("" if rtt is None else f"{rtt:.1f} ms"),
-        Text(_size(counters.get("bytesIn"))),
-        Text(_size(counters.get("bytesOut"))),
-        Text("" if next_try is None else f"in {duration(max(0, round(next_try - time.time())))}"),
-        Text(plain(peer.get("lastError") or "")),
-    ]
-
-
-def _state(peer: Record) -> Text:
-    state = str(peer.get("state"))
-    return Text(plain(state), style=_COLOURS.get(state, "yellow"))
+def state(peer: Record) -> Text:
+    """Its word, in its colour."""
+    word = str(peer.get("state"))
+    return Text(plain(word), style=_COLOURS.get(word, "yellow"))
 
 
 def _way(peer: Record) -> str:
     return "we dial" if peer.get("connectionDirection") == "outbound" else "they dial"
 
 
-def _ago(moment: object) -> str:
+def ago(moment: object) -> str:
     """Since a unix time."""
     return (
         duration(max(0, round(time.time() - moment))) if isinstance(moment, int | float) else "?"
     )
 
 
-def _size(count: object) -> str:
-    if not isinstance(count, int):
-        return ""
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+def counted(count: object, what: str) -> str:
+    """1 call, 2 calls."""
+    return f"{plain(count)} {what}{'' if count == 1 else 's'}"
