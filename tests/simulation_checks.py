@@ -70,6 +70,9 @@ def check_tables(core):
     assert len(core.selection.accepting.chains) <= MAX_CHAINS
     assert len(core.selection.accepting.answers._answers) <= MAX_REPEATS
     assert len(core.requests) <= MAX_OPEN_REQUESTS
+    choosing, candidates = core.selection.choosing, core.selection.candidates.peers.keys()
+    assert choosing._filtered <= candidates
+    assert choosing.refusals.keys() <= candidates
     assert not core.local.outbox
     assert not core.local.events
     assert core.local.public_key not in core.peers.verified

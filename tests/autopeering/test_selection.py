@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from autopeering_world import PARAMETERS, PORT, UNIX_START, World
+from autopeering_world import PARAMETERS, PORT, SERVICES, UNIX_START, World
 from shimlet_host.autopeering import Reason, encoding
 from shimlet_host.autopeering import messages as m
 from shimlet_host.autopeering.events import NeighborAccepted, NeighborChosen, NeighborDropped
+from shimlet_host.autopeering.peers import Peer
 from shimlet_host.autopeering.requests import request_hash
 from shimlet_host.autopeering.salt import hash_salt
 from shimlet_host.autopeering.score import WHOLE, auto_theta, score
@@ -400,6 +401,66 @@ def test_a_neighbor_that_is_no_longer_verified_is_dropped():
     assert not ours.core.chosen()
     assert not ours.core.accepted()
     assert not ours.core.verified()
+
+
+def test_whoever_is_lost_leaves_nothing_behind():
+    """The node is content with one neighbor, and closer peers that say no come and go."""
+    hasty = {"verification_lifetime_s": 20.0, "full_outbound_update_interval_s": 0.5}
+    world = World(parameters=replace(PARAMETERS, **hasty))
+    ours, *others = [world.node(k=1 if number == 0 else 8) for number in range(6)]
+    ours.start()
+    others.sort(key=lambda node: ours.core.selection.candidates.score(peer_at(node)))
+    neighbor = others.pop()  # the farthest
+    neighbor.start()
+    meet(world, neighbor, ours)
+    world.run(5)
+    assert ours.links == {neighbor.key}
+    choosing, refused = ours.core.selection.choosing, set()
+    for node in others:
+        node.core.set_manual({ours.key})  # it says no
+        node.start()
+        meet(world, node, ours)
+        for _ in range(40):
+            world.run(1)
+            refused |= choosing._filtered
+        del world.nodes[node.ip]
+    assert refused == {node.key for node in others}
+    world.run(30)
+    assert ours.links == {neighbor.key}
+    assert not choosing._filtered and not choosing.refusals
+
+
+def test_a_closer_peer_that_is_back_is_asked_soon_however_long_the_rest_would_be():
+    world = World(parameters=replace(PARAMETERS, verification_lifetime_s=60.0))
+    ours, *others = [world.node(k=1 if number == 0 else 8) for number in range(3)]
+    ours.start()
+    closer, farther = sorted(
+        others, key=lambda node: ours.core.selection.candidates.score(peer_at(node))
+    )
+    for node in (closer, farther):
+        node.start()
+        meet(world, node, ours)
+    world.run(30)
+    for one, other in ((ours, closer), (closer, ours)):
+        one.core.link_lost(other.key, world.now, world.unix_time)
+    del world.nodes[closer.ip]
+    world.run(3600)  # it rests for an hour or more now
+    assert {peer.public_key for peer in ours.core.chosen()} == {farther.key}
+    world.nodes[closer.ip] = closer
+    meet(world, closer, ours)
+    world.run(120)
+    assert {peer.public_key for peer in ours.core.chosen()} == {closer.key}
+
+
+def peer_at(node):
+    """What others know of a node."""
+    return Peer(node.key, node.ip, SERVICES)
+
+
+def meet(world, node, other):
+    """One gets to know the other."""
+    node.core.add_known(other.key, other.ip, PORT)
+    world.settle(node)
 
 
 def test_an_entry_node_without_gossip_is_asked_by_nobody():

@@ -40,7 +40,7 @@ class Choosing:
         self._neighborhood = neighborhood
         self._chosen = neighborhood.chosen
         self._public_salt = public_salt
-        self._filtered: set[bytes] = set()
+        self._filtered: set[bytes] = set()  # candidates, which bounds it
         self.refusals: dict[bytes, bool] = {}  # candidates that said no; False: nothing
         self.asking: bytes | None = None  # who is asked now
         self.pace = Pace(local, self._update)
@@ -53,9 +53,13 @@ class Choosing:
         self._filtered.clear()
         self.pace.reset()
 
+    def peer_is_lost(self, public_key: bytes) -> None:
+        """It is no candidate any more, so whatever it answered is forgotten."""
+        self.refusals.pop(public_key, None)
+        self._filtered.discard(public_key)
+
     def peer_is_back(self, peer: Peer) -> None:
         """A partition may have healed, whose halves are full of their own: look beyond them."""
-        self._filtered.discard(peer.public_key)
         if self._chosen.takes(self._candidates.score(peer)):
             self.pace.wake()
 
@@ -128,7 +132,7 @@ class Choosing:
 
     def _asked(self, public_key: bytes, *, filtered: bool) -> None:
         """One request is over; the next one follows at once while a place is free."""
-        if filtered:
+        if filtered and public_key in self._candidates.peers:
             self._filtered.add(public_key)
         if self.asking == public_key:
             self.asking = None

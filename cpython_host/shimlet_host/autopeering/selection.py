@@ -92,8 +92,8 @@ class Selection:
 
     def _peer_lost(self, peer: Peer) -> None:
         if self.candidates.remove(peer):
-            self.choosing.refusals.pop(peer.public_key, None)
             self.neighborhood.drop(peer.public_key, "unverified")
+            self.choosing.peer_is_lost(peer.public_key)
             self._lost[peer.public_key] = None
             if len(self._lost) > self._local.parameters.max_managed:
                 del self._lost[next(iter(self._lost))]
