@@ -82,6 +82,8 @@ class ManaFile:
         except OSError as error:
             self._seen = None
             raise ManaError(f"{self._path} cannot be read: {error.strerror}.") from error
+        except ValueError as error:  # a path that no system has
+            raise ManaError(f"{str(self._path)!r} cannot be read: {error}.") from error
         self._seen = state
         try:
             return mana_by_key(_parsed(content))
@@ -151,10 +153,12 @@ def mana_by_key(content: object) -> Mana:
 
 def mana_by_node(content: object) -> Mana:
     """The consensus mana from the answer of an existing node. ValueError says what is wrong."""
-    entries = content.get("consensus", ()) if isinstance(content, dict) else None
-    if entries is None and isinstance(content, dict):
-        entries = ()  # an existing node's empty list
-    if not isinstance(entries, (list, tuple)):
+    if not isinstance(content, dict) or "consensus" not in content:
+        raise ValueError("this is not the answer of an existing node")
+    entries = content["consensus"]
+    if entries is None:
+        entries = []  # an existing node's empty list
+    if not isinstance(entries, list):
         raise ValueError("this is not the answer of an existing node")
     return ByNode(dict(map(_entry, entries)))
 

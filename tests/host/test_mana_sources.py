@@ -95,6 +95,10 @@ def test_a_missing_file_is_named_until_it_is_there(tmp_path: Path) -> None:
     assert read(source) == {KEY_A: 1}
 
 
+def test_a_path_that_no_system_has_is_one_sentence() -> None:
+    assert "cannot be read" in why(ManaFile(Path("mana\0.json")))
+
+
 def test_a_file_that_is_too_large_is_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +162,7 @@ def test_an_existing_node_without_mana_says_null() -> None:
     [
         (b"<html>", "not JSON"),
         (b"[]", "not the answer of an existing node"),
+        (b'{"error": "not in sync"}', "not the answer of an existing node"),
         (b'{"consensus": 5}', "not the answer of an existing node"),
         (b'{"consensus": [5]}', "no nodeID"),
         (json.dumps({"consensus": [{"nodeID": "abc", "mana": 1}]}).encode(), "32 bytes"),
