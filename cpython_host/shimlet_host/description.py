@@ -7,6 +7,7 @@ which others may reach it, the likeliest first. Called by `shimlet id`.
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shimlet.identity import base58_encode, format_address, parse_address
@@ -45,7 +46,7 @@ def of_config(config: Config) -> Facts:
     external = config.network.external_address
     further = list(config.gossip.addresses)
     if external != "auto":
-        further.insert(0, format_address(external, port))
+        further.append(format_address(external, port))
     key = base58_encode(identity.public_key)
     return Facts(key, host, port, tuple(further), tuple(interface_addresses()))
 
@@ -80,9 +81,10 @@ def _addresses(facts: Facts) -> list[str]:
 
 def _wished(address: str, port: int) -> str:
     """The wish with our port, unless it names one."""
-    for text in (address, f"{address}:{port}", f"[{address.strip('[]')}]:{port}"):
-        try:
+    texts = [address, f"{address}:{port}"]
+    with suppress(ValueError):  # an IPv6 address that nobody put into brackets
+        texts.append(format_address(str(ipaddress.IPv6Address(address.strip("[]"))), port))
+    for text in texts:
+        with suppress(ValueError):
             return format_address(*parse_address(text))
-        except ValueError:
-            continue
     raise DescriptionError(f"{address} is no address: write HOST or HOST:PORT.")

@@ -169,7 +169,7 @@ def test_a_running_node_is_backed_up_and_never_restored_over(tmp_path: Path) -> 
         entry = {"publicKey": key, "address": "a.example:1"}
         assert node.ask("POST", "/manualpeering/peers", [entry])[0] == 204
         done = shimlet("backup", file, "--config", node.config)
-        assert done.status == 0 and "1 peers" in done.out
+        assert done.status == 0 and "1 peer." in done.out
         assert [p["publicKey"] for p in json.loads(file.read_text())["peers"]] == [key]
         done = shimlet("restore", file, "--config", node.config, "--force")
         assert done.status == 1 and "in use by another node" in done.err

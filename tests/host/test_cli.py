@@ -202,7 +202,9 @@ def test_id_is_printed_without_a_running_node(tmp_path: Path) -> None:
     named = shimlet("id", "--config", file, "--address", "node.example", "--json").data
     assert named == {"id": f"{key}@node.example:14777", "publicKey": key, "others": []}
     assert shimlet("id", "--config", file, "--address", "::1").out == f"{key}@[::1]:14777\n"
-    assert shimlet("id", "--config", file, "--address", "a b").status == 1
+    for wrong in ("a b", "node.example:70000", "1.2.3.4:x", "::1::2"):
+        done = shimlet("id", "--config", file, "--address", wrong)
+        assert done.status == 1 and f"{wrong} is no address" in done.err, done
 
 
 def test_id_as_a_qr_code_is_that_of_the_string(tmp_path: Path) -> None:
@@ -266,6 +268,30 @@ def test_what_config_show_says_is_a_config_that_means_the_same(tmp_path: Path) -
 
 
 # A running node
+
+
+def test_id_is_that_of_the_running_node_whatever_the_config_says_by_now(tmp_path: Path) -> None:
+    """A node may listen elsewhere by --set, or the config may have changed since it started."""
+    node = NodeProcess(tmp_path)
+    with running(node):
+        listens = one_string(node)
+        content = json.loads(node.config.read_text())
+        node.config.write_text(json.dumps(content | {"gossip.bindAddress": "192.0.2.7:14777"}))
+        assert at(node, "id").out.strip() == listens
+        announced = tmp_path / "shimletdb" / "webapi.url"
+        kept = announced.read_text()
+    assert at(node, "id").out.strip() == f"{node.public_key}@192.0.2.7:14777"
+    announced.write_text(kept)  # as after a kill: nobody is there now
+    assert at(node, "id").out.strip() == f"{node.public_key}@192.0.2.7:14777"
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_the_node(
+    a: NodeProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be given the token, and knows no way to loopback."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert at(a, "status").status == 0
 
 
 def test_the_one_string_links_two_nodes(a: NodeProcess, b: NodeProcess, strangers: None) -> None:
@@ -410,7 +436,11 @@ def test_doctor_says_why_and_what_to_do(a: NodeProcess, b: NodeProcess, stranger
     done = at(a, "doctor", "attic")
     assert done.status == 1 and f"{b.public_key} (attic)" in done.out
     findings = at(a, "doctor", "--json").data
-    assert [each["publicKey"] for each in findings] == [b.public_key, a.public_key]
+    assert [(each["publicKey"], each.get("about")) for each in findings] == [
+        (b.public_key, None),
+        (a.public_key, "autopeering"),
+        *[(a.public_key, "reachability")] * 2,
+    ]
     assert findings[1]["cause"] == "autopeering-off"
     at(a, "peers", "disable", "attic")
     finding = at(a, "doctor", b.public_key, "--json").data[0]

@@ -6,6 +6,7 @@ a sentence on stderr, or 2 for wrong arguments.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def backup(
     if as_json:
         show_json({"file": str(file), "publicKey": made.public_key, "peers": len(made.kept.peers)})
         return
-    typer.echo(f"{file} holds the identity {made.public_key} and {len(made.kept.peers)} peers.")
+    typer.echo(f"{file} holds the identity {made.public_key} and {_peers(made.kept.peers)}.")
     typer.echo("Keep it where nobody else can read it.")
 
 
@@ -71,4 +72,8 @@ def restore(
             }
         )
         return
-    typer.echo(f"{folder} holds {content.public_key} and {len(content.kept.peers)} peers.")
+    typer.echo(f"{folder} holds {content.public_key} and {_peers(content.kept.peers)}.")
+
+
+def _peers(kept: Sequence[object]) -> str:
+    return "1 peer" if len(kept) == 1 else f"{len(kept)} peers"

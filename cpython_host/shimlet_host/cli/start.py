@@ -6,6 +6,7 @@ In: arguments and the config file. Out: files that are never overwritten, and se
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ from .common import (
 
 if TYPE_CHECKING:
     from shimlet_host.config import Config
+    from shimlet_host.description import Facts
 
 start = typer.Typer()
 config = typer.Typer(no_args_is_help=True, help="The settings of a node.")
@@ -52,7 +54,7 @@ def init(config: NewConfig = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if as_json:
         show_json({"config": str(config), "dataDirectory": str(folder), "publicKey": key})
         return
-    typer.echo(f"{config} is the node's config; what its keys mean: shimlet config show")
+    typer.echo(f"{config} is the node's config; every setting: shimlet config show")
     typer.echo(f"{folder} holds its identity, whose public key is {key}")
     typer.echo("Start it: shimlet run")
 
@@ -72,14 +74,10 @@ def show_id(
 
     Example: shimlet id --qr
     """
-    from shimlet_host.description import describe, of_config, of_running
+    from shimlet_host.description import describe
 
     with in_sentences():
-        settings = None if api else load(config)
-        if settings is not None and settings.gossip.bind_address.port:
-            facts = of_config(settings)
-        else:  # the port is known to the running node alone
-            facts = of_running(node_api(api, token, config))
+        facts = _facts(api, token, config)
         texts = describe(facts, address)
     if as_json:
         show_json({"id": texts[0], "publicKey": facts.public_key, "others": texts[1:]})
@@ -89,6 +87,23 @@ def show_id(
         typer.echo(f"or, in another network: {text}", err=True)
     if qr:
         _print_qr(texts[0])
+
+
+def _facts(api: str, token: str, config: Path | None) -> Facts:
+    """Those of the running node, whose options its config need not know; else of the config."""
+    from shimlet_host.access import announced
+    from shimlet_host.description import of_config, of_running
+    from shimlet_host.doctor.api import ApiError
+
+    settings = None if api else load(config)
+    if settings is None or not settings.gossip.bind_address.port:
+        return of_running(node_api(api, token, config))  # it alone knows the port
+    kept = of_config(settings)
+    if announced(settings.node.data_directory):
+        with suppress(ApiError):  # it ended without a word
+            running = of_running(node_api("", token, config))
+            return running if running.public_key == kept.public_key else kept
+    return kept
 
 
 def _print_qr(text: str) -> None:
