@@ -110,6 +110,9 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {self._sync}")
             self._check(connection)
             self._prepare(connection)
+        except UnicodeDecodeError as error:  # in what SQLite says of it: a damaged schema
+            connection.close()
+            raise _damaged(str(error)) from error
         except BaseException:
             connection.close()
             raise
@@ -171,7 +174,8 @@ def is_read_only(error: sqlite3.Error) -> bool:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    return _code(error) in _DAMAGE
+    """What SQLite calls damage, and text that is none, of which Python tells without a code."""
+    return _code(error) in _DAMAGE or str(error).startswith("Could not decode to UTF-8")
 
 
 def _damaged(answer: str) -> sqlite3.DatabaseError:

@@ -125,6 +125,31 @@ def test_a_damaged_file_is_set_aside_and_made_anew_with_a_message(
     again.close()
 
 
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [(b"TABLE peers", b"TABL\xc5 peers"), (b"192.0.2.1", b"192.\xb0.2.1")],
+    ids=["the schema", "an address"],
+)
+def test_text_that_is_none_any_more_is_damage(
+    tmp_path: Path, whole: bytes, damaged: bytes
+) -> None:
+    warnings: list[str] = []
+    store = opened(tmp_path, Clock(), warnings)
+    store.verified(peer(1))
+    store.close()
+    path = tmp_path / "autopeering.db"
+    content = path.read_bytes()
+    assert whole in content
+    path.write_bytes(content.replace(whole, damaged))
+    store = opened(tmp_path, Clock(), warnings)
+    assert store.peers() == []
+    assert len(warnings) == 1 and "was damaged" in warnings[0]
+    store.verified(peer(2))
+    store.flush()
+    assert len(store.peers()) == 1 and len(warnings) == 1
+    store.close()
+
+
 def test_a_file_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
     warnings: list[str] = []
     store = opened(tmp_path, Clock(), warnings)
