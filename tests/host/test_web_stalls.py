@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from host.test_web_connections import connect, serve
+from host.test_web_connections import Talk, connect, serve
 from shimlet_host.web import WebServer, stalls
 from shimlet_host.web.stalls import LOOK_S, STALL_S, Stalls, _taken
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 PATIENCE_S = 30
 FULL = 64 * 1024 * 1024  # bytes: more than all buffers between two programs on a machine
@@ -140,11 +140,11 @@ UPGRADE = (
 )
 
 
-def with_large(conversation: Callable[[WebServer], Awaitable[None]]) -> None:
-    """Runs a conversation with `large`."""
+def with_app(app: ASGIApp, conversation: Talk) -> None:
+    """Runs a conversation over real sockets."""
 
     async def run() -> None:
-        server = WebServer(large, "127.0.0.1", 0, sockets=True)
+        server = WebServer(app, "127.0.0.1", 0, sockets=True)
         await server.start()
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -176,7 +176,7 @@ def test_who_asks_and_does_not_read_is_cut(request_head: bytes, impatient: None)
                 while client.recv(1 << 20):  # what had arrived is there
                     pass
 
-    with_large(conversation)
+    with_app(large, conversation)
 
 
 def test_the_kernel_tells_how_much_has_arrived() -> None:
@@ -191,6 +191,28 @@ def test_the_kernel_tells_how_much_has_arrived() -> None:
         writer.close()
 
     serve(conversation)
+
+
+async def quiet(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app that has nothing to say to a WebSocket."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+
+def test_a_websocket_may_be_quiet(impatient: None) -> None:
+    async def conversation(server: WebServer) -> None:
+        reader, writer = await connect(server)
+        writer.write(GET + UPGRADE + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):  # three times as long as an answer may stand still
+                while await reader.read(100):
+                    pass
+        writer.close()
+
+    with_app(quiet, conversation)
 
 
 def test_an_event_stream_may_be_quiet(impatient: None) -> None:
