@@ -13,7 +13,7 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -84,7 +84,7 @@ class Auto:
 
     # Life
 
-    def start(self, streams: Streams, gossip_port: int, listed: Container[bytes]) -> None:
+    def start(self, streams: Streams, gossip_port: int, listed: Collection[bytes]) -> None:
         """Join: from now on others learn our address. `listed`: the known peers, also disabled
         ones, none of which is ever selected.
         """

@@ -9,7 +9,8 @@ accepted. Made and asked by node.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import structlog
 from shimlet import reasons
@@ -178,6 +179,13 @@ class Roster:
         """Whether this peer is listed, enabled or not."""
         return public_key in self._manual.known_peers or public_key in self._disabled
 
+    def __iter__(self) -> Iterator[bytes]:
+        """Their public keys, the disabled ones last."""
+        return chain(self._manual.known_peers, self._disabled)
+
+    def __len__(self) -> int:
+        return len(self._manual.known_peers) + len(self._disabled)
+
     # How they stand
 
     def named(self, public_key: bytes) -> dict[str, str]:
@@ -190,8 +198,7 @@ class Roster:
 
     def peers(self) -> list[PeerStatus]:
         """All known peers as they stand now, the disabled ones last."""
-        keys = [*self._manual.known_peers, *self._disabled]
-        return [status for key in keys if (status := self.status(key)) is not None]
+        return [status for key in self if (status := self.status(key)) is not None]
 
     def status(self, public_key: bytes) -> PeerStatus | None:
         """One known peer as it stands now, None if it is not listed."""

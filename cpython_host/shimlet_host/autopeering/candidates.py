@@ -26,6 +26,19 @@ class Candidates:
         self.peers: dict[bytes, Peer] = {}
         self.mana = ManaRank(local.public_key, parameters.r, parameters.ro)
 
+    def __len__(self) -> int:
+        """How many take neighbors."""
+        return len(self._ranking)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The public keys of these, the closest first."""
+        return (key for _, key in self._ranking)
+
+    def takes_neighbors(self, public_key: bytes) -> bool:
+        """Whether this is one of them."""
+        peer = self.peers.get(public_key)
+        return peer is not None and peer.gossip_port > 0
+
     def rank(self, salt: bytes) -> None:
         """A new public salt: all scores are new."""
         self._salt = salt

@@ -77,6 +77,10 @@ class ManaRank:
         lowest, highest = self._interval()
         return public_key != self._own_key and lowest <= self.of(public_key) <= highest
 
+    def includes_all(self) -> bool:
+        """Whether every other peer is: the usual case, without a mana source."""
+        return self._interval() == _EVERYBODY
+
     def potential(self) -> int:
         """How many verified peers are similar enough."""
         self._interval()

@@ -8,8 +8,9 @@ Called by choosing.py, accepting.py and selection.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from shimlet_host.autopeering import encoding, messages, networks
 from shimlet_host.autopeering.events import NeighborAccepted, NeighborChosen, NeighborDropped
@@ -74,7 +75,7 @@ class Neighborhood:
         self._peers = peers
         self.chosen = Half(local.parameters.max_chosen)
         self.accepted = Half(local.parameters.max_accepted)
-        self.manual: Container[bytes] = ()  # peered by hand
+        self.manual: Collection[bytes] = ()  # peered by hand
         self.chosen_gone: Callable[[bytes, bool], None] = lambda public_key, is_free: None
         self._links: dict[bytes, Timer] = {}  # accepted neighbors that have not dialled yet
 
@@ -85,6 +86,10 @@ class Neighborhood:
     def may_include(self, public_key: bytes) -> bool:
         """Whether it could be one: it is none, and not peered by hand."""
         return not self.includes(public_key) and public_key not in self.manual
+
+    def closed(self) -> Iterator[bytes]:
+        """All who could not be one."""
+        return chain(self.chosen.neighbors, self.accepted.neighbors, self.manual)
 
     def has_room_in_subnet(self, peer: Peer) -> bool:
         """At most two neighbors of one public subnet."""

@@ -12,7 +12,7 @@ worker, receive_verified() on the loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from shimlet.identity import Identity
 
@@ -207,7 +207,7 @@ class Autopeering:
         """A peer that was verified before the last stop."""
         self.verification.add(public_key, ip, port)
 
-    def set_manual(self, public_keys: Container[bytes]) -> None:
+    def set_manual(self, public_keys: Collection[bytes]) -> None:
         """Those peered by hand: they are no candidates, and no event here concerns their links."""
         self.selection.neighborhood.manual = public_keys
 

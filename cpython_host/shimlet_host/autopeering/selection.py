@@ -100,11 +100,18 @@ class Selection:
 
     # HOW IT STANDS
 
-    def open_candidates(self) -> tuple[set[bytes], set[bytes], set[bytes]]:
-        """Verified peers that might become neighbors: all of them, those whom mana lets, and of
-        these those whom theta lets.
+    def open_candidates(self) -> tuple[int, int, set[bytes]]:
+        """Verified peers that might become neighbors: how many, how many of these mana lets, and
+        those of them whom theta lets.
+
+        Counted from what is kept in order anyway: with 1,000 of them, theta lets some 30.
         """
-        peers, may_include = self.candidates.peers, self.neighborhood.may_include
-        every = {key for key, peer in peers.items() if peer.gossip_port and may_include(key)}
-        similar = {key for key in every if self.candidates.mana.includes(key)}
-        return every, similar, similar & {key for _, key in self.candidates.closest_first()}
+        candidates = self.candidates
+        taken = set(filter(candidates.takes_neighbors, self.neighborhood.closed()))
+        in_range = {key for _, key in candidates.closest_first()} - taken
+        every = len(candidates) - len(taken)
+        if candidates.mana.includes_all():
+            return every, every, in_range
+        includes = candidates.mana.includes
+        similar = sum(map(includes, candidates)) - sum(map(includes, taken))
+        return every, similar, set(filter(includes, in_range))
