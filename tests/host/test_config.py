@@ -153,6 +153,8 @@ def test_text_that_is_no_config_at_all_is_told(tmp_path: Path) -> None:
     [
         ("profile", "fast"),
         ("network.externalAddress", "node.example"),
+        ("network.externalAddress", "0.0.0.0"),
+        ("network.externalAddress", "ff02::1"),
         ("gossip.bindAddress", "127.0.0.1"),
         ("gossip.bindAddress", 14666),
         ("gossip.addresses", ["name.example:1"]),
@@ -172,6 +174,8 @@ def test_text_that_is_no_config_at_all_is_told(tmp_path: Path) -> None:
         ("autoPeering.networkVersion", -1),
         ("autoPeering.networkVersion", 2**32),
         ("autoPeering.k", 0),
+        ("autoPeering.queryInterval", "0s"),
+        ("autoPeering.queryInterval", "1ns"),
         ("autoPeering.saltUpdateInterval", "0s"),
         ("autoPeering.saltUpdateInterval", "999ms"),
         ("autoPeering.manaSource", ""),

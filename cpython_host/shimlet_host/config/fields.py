@@ -64,9 +64,12 @@ def _external_address(value: object) -> str:
     if text.lower() == "auto":
         return "auto"
     try:
-        return str(ipaddress.ip_address(text.strip("[]")))
+        ip = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         raise ValueError("this is neither an IP address nor auto") from None
+    if ip.is_unspecified or ip.is_multicast:
+        raise ValueError("this is not the address of one machine")
+    return str(ip)
 
 
 def entry_node(value: object) -> EntryNode:

@@ -33,6 +33,7 @@ from shimlet_host.config.fields import (
 )
 
 ONE_DAY_S = 86_400
+SHORTEST_S = 0.001  # with less a node would do nothing else
 SHORTEST_RECONNECT_S = 0.01  # far below what a network wants: tests reconnect that fast
 SMALLEST_BUFFER = 512  # a handshake packet of 256 bytes must fit, and some frame
 
@@ -56,7 +57,9 @@ _RECONNECT = 'Write a duration from "10ms" to "24h", like "5s".'
 
 
 def _duration(alias: str, default_s: float) -> float:
-    value: float = Field(default_s, alias=alias, gt=0, le=10_000 * 3600, description=_DURATION)
+    value: float = Field(
+        default_s, alias=alias, ge=SHORTEST_S, le=10_000 * 3600, description=_DURATION
+    )
     return value
 
 
