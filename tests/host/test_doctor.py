@@ -20,6 +20,7 @@ from shimlet_host.doctor.diagnose import (
     who_dials,
 )
 from shimlet_host.doctor.evidence import (
+    NAMELESS,
     OPEN,
     REFUSED,
     TIMEOUT,
@@ -82,7 +83,7 @@ def evidence(**changes: dict[str, object]) -> Evidence:
 def test_without_evidence_it_cannot_tell_and_names_every_cause() -> None:
     nothing = Evidence(Side("the full node", LARGE), unknown_side(SMALL))
     finding = diagnose(nothing)
-    assert finding.cause == CANNOT_TELL and finding.remedy == ""
+    assert finding.cause == CANNOT_TELL
     assert finding.sentence.startswith("Cannot tell; it may be: ")
     assert set(finding.candidates) == {row.cause for row in TABLE}
     assert all(cause in finding.sentence for cause in finding.candidates)
@@ -233,6 +234,43 @@ def test_a_closed_connection_may_have_any_cause_inside_the_handshake() -> None:
     assert set(finding.candidates) == {*handshake, "changed-address"}
 
 
+def test_what_cannot_be_told_here_is_asked_at_the_peer_which_knows_its_own_list() -> None:
+    finding = diagnose(alone("closed-before-response", OPEN))
+    assert (finding.remedy, finding.at) == (f"shimlet doctor {SMALL}", "the peer")
+    asked = diagnose(evidence())  # a board that told all
+    assert (asked.cause, asked.remedy, asked.at) == (CANNOT_TELL, "", "")
+
+
+def test_a_remedy_for_a_machine_out_of_reach_says_where_it_is_to_be_run() -> None:
+    closed = diagnose(alone("connection-refused"))
+    assert (closed.cause, closed.at) == ("closed-port", "the peer")
+    assert diagnose(alone("key-mismatch", OPEN)).at == ""
+    board = {"clock_is_set": False, "clock_ahead_s": None}
+    assert diagnose(evidence(board=board)).at == "", "over its serial line, from here"
+
+
+@pytest.mark.parametrize("known", [None, NAMELESS])
+def test_a_name_without_an_address_is_no_matter_of_networks(known: str | None) -> None:
+    named = (Listing(LARGE, "nobody.invalid:14666", "backing-off", "name-not-found"),)
+    finding = diagnose(alone(reach=known, peers=named))
+    assert shown_causes(alone(reach=known, peers=named)) == ["unresolved-name"]
+    assert "nobody.invalid:14666" in finding.sentence
+    assert finding.remedy == f"shimlet peers add {LARGE}@HOST:PORT"
+
+
+def test_what_does_not_speak_as_a_node_is_not_the_peer() -> None:
+    finding = diagnose(alone("bad-packet", OPEN))
+    assert finding.cause == "changed-address" and BOARD_AT in finding.sentence
+    assert "something answers that is no node" in finding.sentence
+    assert finding.remedy == f"shimlet peers add {LARGE}@HOST:PORT"
+
+
+def test_a_peer_that_is_no_board_is_not_told_to_join_a_wifi() -> None:
+    finding = diagnose(alone("unreachable", UNREACHABLE))
+    assert (finding.cause, finding.at) == ("wrong-network", "")
+    assert finding.remedy == f"shimlet peers add {LARGE}@HOST:PORT"
+
+
 def test_a_time_out_to_a_far_machine_may_have_any_cause_before_the_handshake() -> None:
     far = (Listing(LARGE, "203.0.113.9:14666", "backing-off", "connect-timeout"),)
     finding = diagnose(alone(reach=TIMEOUT, peers=far))
@@ -293,12 +331,14 @@ def test_a_board_is_in_the_network_that_it_tells(mask: object, network: str) -> 
 
 # Any evidence
 
-ends = st.sampled_from((None, OPEN, REFUSED, UNREACHABLE, TIMEOUT))
+ends = st.sampled_from((None, OPEN, REFUSED, UNREACHABLE, TIMEOUT, NAMELESS))
 flags = st.sampled_from((None, True, False))
 listed = st.sampled_from((HOST_AT, BOARD_AT, "", "long.example:", "[::1]:14666", "a.example:1"))
 addresses = st.sampled_from((HOST_AT, BOARD_AT, "127.0.0.1:14666", "a.example:1", "[::1]:14666"))
 networks = st.sampled_from((None, (), network("192.168.1.10/24"), network("127.0.0.1/8")))
-errors = st.sampled_from(("", "key-mismatch", "closed-before-response", "connection-refused"))
+errors = st.sampled_from(
+    ("", "key-mismatch", "closed-before-response", "connection-refused", "bad-packet")
+)
 states = st.sampled_from(("waiting", "backing-off", "clock-not-set"))
 keys = st.sampled_from((SMALL, LARGE, OTHER))
 lists = st.none() | st.lists(st.builds(Listing, keys, listed, states, errors), max_size=3).map(
@@ -331,7 +371,8 @@ def test_any_evidence_gets_a_finding_with_a_sentence(one: Side, two: Side, turne
     finding = diagnose(Evidence(two, one) if turned else Evidence(one, two))
     assert finding.sentence.endswith(".") and "{" not in finding.sentence
     if finding.cause == CANNOT_TELL:
-        assert finding.remedy == "" and set(finding.candidates) <= {row.cause for row in TABLE}
+        assert set(finding.candidates) <= {row.cause for row in TABLE}
+        assert bool(finding.remedy) == bool(finding.at), "only the other side can be asked"
     else:
         assert finding.remedy and finding.cause in {row.cause for row in TABLE}
 

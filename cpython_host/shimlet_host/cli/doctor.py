@@ -166,4 +166,5 @@ def _print_findings(findings: list[dict[str, Any]]) -> None:
             typer.echo(f"  {finding['who']}")
         typer.echo(f"  {finding['cause']}: {plain(finding['sentence'])}")
         if finding["remedy"]:
-            typer.echo(f"  What to do:\n    {plain(finding['remedy'])}")
+            where = f" at {finding['at']}" if finding.get("at") else ""
+            typer.echo(f"  What to do{where}:\n    {plain(finding['remedy'])}")

@@ -10,9 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from .evidence import OPEN, REFUSED, TIMEOUT, UNREACHABLE, Evidence, Side
+from .evidence import (
+    NAMELESS,
+    OPEN,
+    REFUSED,
+    TIMEOUT,
+    UNREACHABLE,
+    Evidence,
+    Side,
+    is_numeric,
+    parts_of,
+)
 
 MOST_SKEW_S = 20  # what a handshake's timestamp may differ
+# How a handshake fails with what is no node: a web server, a mail server.
+NO_NODE_ERRORS = ("bad-packet", "packet-too-large")
 CLOCK_REFUSALS = ("expired", "in-the-future")
 
 Verdict = Side | Literal[False] | None
@@ -76,6 +88,20 @@ def offline(evidence: Evidence) -> Verdict:
     return next((side for side, _ in evidence.sides if side.offline), False)
 
 
+def unresolved_name(evidence: Evidence) -> Verdict:
+    """The dialler lists the waiter by a name that has no address."""
+    if evidence.dial is not None or offline(evidence):
+        return evidence.dialler if evidence.dial == NAMELESS else False
+    parts = parts_of(evidence.address or "")
+    return False if parts and is_numeric(parts[0]) else None
+
+
+def no_node_answers(evidence: Evidence) -> Verdict:
+    """Something answers the dialler that does not speak as nodes do."""
+    strange = evidence.last_error in NO_NODE_ERRORS and evidence.waiter.bind is None
+    return evidence.dialler if strange else False
+
+
 def changed_address(evidence: Evidence) -> Verdict:
     """The dialler lists the waiter at an address that is not the waiter's."""
     if offline(evidence):
@@ -94,7 +120,7 @@ def closed_port(evidence: Evidence) -> Verdict:
         return False
     if evidence.address is None:
         return None
-    if evidence.waiter.is_at(evidence.address) is False:
+    if evidence.waiter.is_at(evidence.address) is False or evidence.dial == NAMELESS:
         return False
     if evidence.waiter.takes(evidence.address) is False:
         return evidence.waiter
@@ -111,11 +137,12 @@ def wrong_network(evidence: Evidence) -> Verdict:
         return None
     if not _unreached_where_it_listens(evidence) or evidence.waiter.reach == OPEN:
         return False
+    movable = evidence.peer if evidence.peer.port else evidence.host
     if evidence.dial == UNREACHABLE:
-        return evidence.peer
+        return movable
     apart = evidence.dialler.shares_network(evidence.address) is False
     if evidence.dial == TIMEOUT and apart and evidence.waiter.bind is not None:
-        return evidence.peer
+        return movable
     return None
 
 
@@ -135,12 +162,15 @@ def _unreached_where_it_listens(evidence: Evidence) -> bool:
     address = evidence.address
     if address is None or evidence.fails_in_tcp is False or offline(evidence):
         return False
+    if evidence.dial == NAMELESS:
+        return False
     waiter = evidence.waiter
     return waiter.is_at(address) is not False and waiter.takes(address) is not False
 
 
 def _maybe_in_handshake(evidence: Evidence, known: object) -> Verdict:
     """None if the peer did not tell and the handshake may be what fails, else False."""
-    if known is not None or evidence.fails_in_tcp or evidence.last_error == "key-mismatch":
+    told = evidence.last_error == "key-mismatch" or evidence.last_error in NO_NODE_ERRORS
+    if known is not None or evidence.fails_in_tcp or told:
         return False
     return None

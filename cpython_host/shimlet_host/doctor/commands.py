@@ -64,9 +64,11 @@ def dial_from(side: Side, evidence: Evidence) -> str:
 
 def join_networks(evidence: Evidence) -> str:
     """Use addresses of one network; if there is none, bring the board into the host's."""
+    if not evidence.peer.port:  # no board: only its operator knows another address
+        return list_peer(evidence.host, evidence.peer)
     shared = share_a_network(evidence.host, evidence.peer)
     if shared is None:
-        return f"shimlet board wifi {shlex.quote(evidence.peer.port or 'PORT')} --ssid NAME"
+        return f"shimlet board wifi {shlex.quote(evidence.peer.port)} --ssid NAME"
     host, board = shared
     return f"{_pair(evidence)} --host-address {host} --board-address {board}"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shimlet.identity import decode_key
 
-from .evidence import Evidence
+from .evidence import Evidence, Side
 from .table import TABLE, Row
 from .words import Words
 
@@ -19,12 +19,16 @@ CONNECTED, CANNOT_TELL = "connected", "cannot-tell"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`cause` is that of a row, CONNECTED or CANNOT_TELL; `remedy` is a command, "" for none."""
+    """`cause` is that of a row, CONNECTED or CANNOT_TELL; `remedy` is a command, "" for none.
+
+    `at` names the side where the command is to be run, if it is not here: "the peer".
+    """
 
     cause: str
     sentence: str
     remedy: str = ""
     candidates: tuple[str, ...] = ()
+    at: str = ""
 
 
 def diagnose(evidence: Evidence, table: tuple[Row, ...] = TABLE) -> Finding:
@@ -35,14 +39,25 @@ def diagnose(evidence: Evidence, table: tuple[Row, ...] = TABLE) -> Finding:
     for row, verdict in verdicts:
         if verdict:
             words = Words(evidence, verdict)
-            return Finding(row.cause, row.sentence.format_map(words), row.remedy.format_map(words))
+            sentence, remedy = (each.format_map(words) for each in (row.sentence, row.remedy))
+            return Finding(row.cause, sentence, remedy, at=_where(verdict))
     unsure = (row.cause for row, verdict in verdicts if verdict is None)
-    return _cannot_tell(tuple(dict.fromkeys(unsure)))
+    return _cannot_tell(evidence, tuple(dict.fromkeys(unsure)))
 
 
-def _cannot_tell(candidates: tuple[str, ...]) -> Finding:
+def _where(side: Side) -> str:
+    """Boards within reach and this node are changed from here; somebody else's machine is not."""
+    return "" if side.port or side.url else side.name
+
+
+def _cannot_tell(evidence: Evidence, candidates: tuple[str, ...]) -> Finding:
+    """What may be; a peer that was not asked knows more, and so does its own doctor."""
     named = ", ".join(candidates) if candidates else "none of the known causes"
-    return Finding(CANNOT_TELL, f"Cannot tell; it may be: {named}.", "", candidates)
+    sentence = f"Cannot tell; it may be: {named}."
+    if evidence.peer.peers is not None:
+        return Finding(CANNOT_TELL, sentence, "", candidates)
+    ask = f"shimlet doctor {evidence.host.public_key}"
+    return Finding(CANNOT_TELL, sentence, ask, candidates, evidence.peer.name)
 
 
 def shown_causes(evidence: Evidence) -> list[str]:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from shimlet.identity import decode_key, format_address, parse_address
 
 OPEN, REFUSED, UNREACHABLE, TIMEOUT = "open", "refused", "unreachable", "timeout"
+NAMELESS = "nameless"  # the name in the address has no address
 # How a TCP connection ended, as the last error of a dial tells it. Any other error comes later.
 ENDS = {
     "connection-refused": REFUSED,
     "unreachable": UNREACHABLE,
     "connect-timeout": TIMEOUT,
+    "name-not-found": NAMELESS,
     "key-mismatch": OPEN,
     "closed-before-response": OPEN,
     "response-timeout": OPEN,
@@ -100,7 +102,7 @@ class Side:
         host, port = parts
         if any(parse_address(own) == (host, port) for own in self.own_addresses):
             return True
-        if not _is_numeric(host):
+        if not is_numeric(host):
             return None
         own_host, own_port = parse_address(self.bind)
         if port != own_port:
@@ -122,7 +124,7 @@ class Side:
     def shares_network(self, address: str) -> bool | None:
         """Whether the IP of an address lies in a network of ours; None: ours are not known."""
         parts = parts_of(address)
-        if self.interfaces is None or parts is None or not _is_numeric(parts[0]):
+        if self.interfaces is None or parts is None or not is_numeric(parts[0]):
             return None
         return any(ipaddress.ip_address(parts[0]) in each.network for each in self.interfaces)
 
@@ -193,10 +195,11 @@ def _same_machine(own: str, host: str) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    return _is_numeric(host) and ipaddress.ip_address(host).is_loopback
+    return is_numeric(host) and ipaddress.ip_address(host).is_loopback
 
 
-def _is_numeric(host: str) -> bool:
+def is_numeric(host: str) -> bool:
+    """Whether it is an IP, and no name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -10,7 +10,7 @@ import socket
 
 from shimlet.identity import parse_address
 
-from .evidence import OPEN, REFUSED, TIMEOUT, UNREACHABLE
+from .evidence import NAMELESS, OPEN, REFUSED, TIMEOUT, UNREACHABLE
 
 TIMEOUT_S = 3.0
 
@@ -21,7 +21,9 @@ def probe(address: str, timeout_s: float = TIMEOUT_S) -> str:
         with socket.create_connection(parse_address(address), timeout_s):
             return OPEN
     except ValueError:  # a name that cannot be one
-        return UNREACHABLE
+        return NAMELESS
+    except socket.gaierror:
+        return NAMELESS
     except TimeoutError:
         return TIMEOUT
     except OSError as error:

@@ -61,6 +61,18 @@ TABLE = (
         "{join_networks}",
     ),
     Row(
+        "unresolved-name",
+        causes.unresolved_name,
+        "{It} lists {other} at {address}, and that name has no address.",
+        "{list_other}",
+    ),
+    Row(
+        "changed-address",
+        causes.no_node_answers,
+        "At {address}, where {it} dials {other}, something answers that is no node.",
+        "{list_other}",
+    ),
+    Row(
         "changed-address",
         causes.changed_address,
         "{It} dials {other} at {address}, which is not its address: that is {other_address}.",
