@@ -68,7 +68,8 @@ def is_well(node: NodeProcess) -> bool:
     if not announced(node.config.parent / "shimletdb"):
         return False
     done = shimlet("doctor", "--config", node.config, "--json")
-    return done.status == 0 and done.data[-1]["cause"] == "well"
+    whole = [each["cause"] for each in done.data if each.get("about") == "autopeering"]
+    return done.status == 0 and whole == ["well"]
 
 
 def paste(command: str, path: Path | None = None) -> None:
@@ -122,7 +123,8 @@ def mended(command: str, at: NodeProcess, *patients: NodeProcess) -> None:
 def test_autopeering_that_is_off(tmp_path: Path, a: AutoProcess) -> None:
     node = AutoProcess(tmp_path / "b", a, enabled=False)
     with running_plain(node):
-        status, (finding,) = doctor(node)
+        status, (finding, *beside) = doctor(node)
+        assert {each["about"] for each in beside} == {"reachability"}
         assert status == 0 and finding["cause"] == "autopeering-off", "its operator's choice"
         assert finding["publicKey"] == node.public_key
         mended(finding["remedy"], node)

@@ -25,6 +25,7 @@ from shimlet_host.doctor.autopeering.gather import own_of, remote_of
 from shimlet_host.doctor.autopeering.probe import ATTEMPTS, Answer, Network, UdpProbe
 from shimlet_host.doctor.autopeering.table import NODE, PEERS
 from shimlet_host.doctor.evidence import OPEN, REFUSED, TIMEOUT, UNREACHABLE
+from shimlet_host.doctor.reach import reached_of
 from shimlet_host.identity import HostIdentity
 
 OWN, OTHER, THIRD = (base58_encode(bytes([n]) * 32) for n in (1, 2, 3))
@@ -127,6 +128,8 @@ def test_whatever_a_node_tells_there_is_a_finding(
     info = {"publicKey": OWN, "autoPeering": told, "interfaces": one, "addresses": other}
     own = own_of(info, {"known": [{"publicKey": OTHER, "services": one}]})
     assert diagnose_node(own).sentence
+    told_of_reach = {"autoPeering": one, "reachability": other}
+    assert all(each.cause for each in reached_of({"publicKey": OWN, **told_of_reach}))
     for key in (OTHER, THIRD, *(entry.public_key for entry in own.entries)):
         remote = remote_of(own, {}, key)
         assert remote is None or diagnose_peer(own, remote).sentence

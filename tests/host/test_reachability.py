@@ -14,6 +14,7 @@ from host.processes import eventually as eventually_so
 from host.shell import shimlet
 from shimlet.identity import format_address
 from shimlet_host import reachability
+from shimlet_host.doctor.reach import reached_of
 from shimlet_host.model import Reach
 from shimlet_host.node import Node
 from shimlet_host.reachability import Call
@@ -155,6 +156,43 @@ def test_a_running_node_says_it_after_it_is_ready(tmp_path: Path) -> None:
         assert (reach["result"], reach["address"]) == ("reached", node.gossip)
         events = [record["event"] for record in node.log]
         assert events.index("web API listens") < events.index(said["event"])
+
+
+def test_the_doctor_tells_it_and_finds_no_fault_in_it(tmp_path: Path) -> None:
+    settings = {"network.externalAddress": "127.0.0.2", "gossip.addresses": ["127.0.0.1:1"]}
+    node = NodeProcess(tmp_path / "node", settings)
+    with running(node):
+        port = node.gossip.rpartition(":")[2]
+        eventually_so(lambda: node.ask("GET", "/info")[1]["reachability"] != [], "not tested")
+        told = shimlet("doctor", "--api", node.url)
+        assert told.status == 0, told
+        lines = [line for line in told.out.splitlines() if line.startswith("Reachability, ")]
+        first, second, third = lines
+        assert first.startswith("Reachability, TCP: TCP 127.0.0.1:1 refuses connections. Forward")
+        assert f"TCP 127.0.0.2:{port} refuses connections. Forward TCP port {port}" in second
+        assert third == "Reachability, UDP: Autopeering is off: there is no UDP port to reach."
+        done = shimlet("doctor", "--api", node.url, "--json")
+        found = [each for each in done.data if each.get("about") == "reachability"]
+        assert done.status == 0 and [each["cause"] for each in found] == [
+            "refused",
+            "refused",
+            "autopeering-off",
+        ]
+        of_info = node.ask("GET", "/info")[1]["reachability"]
+        assert [(e["address"], e["sentence"]) for e in found[:2]] == [
+            (e["address"], e["sentence"]) for e in of_info
+        ]
+        assert all(done.data[0].keys() <= each.keys() for each in found), "as findings are told"
+
+
+def test_the_doctor_says_that_nothing_was_tried_yet() -> None:
+    off, on = {"reachability": [], "autoPeering": None}, {"autoPeering": {"address": "[::]:1"}}
+    assert [(each.protocol, each.cause) for each in reached_of(off)] == [
+        ("TCP", "not-tried"),
+        ("UDP", "autopeering-off"),
+    ]
+    (only,) = reached_of(on)
+    assert only.cause == "not-tried" and only.sentence.startswith("Not tried yet")
 
 
 def test_status_shows_what_stands_in_the_way(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`shimlet doctor`: what keeps peers away, by hand and by autopeering, and what mends it.
 
-In: a peer, or none for all. Out: causes with a command to paste each, with --json records; exit
-status 0 if all is well, 1 if not, or 2.
+In: a peer, or none for all. Out: causes with a command to paste each, of all also whether others
+reach the node, with --json records; exit status 0 if all is well, 1 if not, or 2.
 """
 
 from __future__ import annotations
@@ -47,11 +47,12 @@ def doctor(
 ) -> None:
     """Say why a peer is not connected, and which side must do what.
 
-    It asks entry nodes and neighbors over UDP, too. Exit status 0: all is well. Example: shimlet
-    doctor attic
+    It asks entry nodes and neighbors over UDP, too. Exit status 0: all is well. Whether others
+    reach this node is told at the end, and does not change it. Example: shimlet doctor attic
     """
     from shimlet_host.doctor.autopeering.findings import FINE
 
+    beside: list[dict[str, Any]] = []  # it informs, and changes no exit status
     with in_sentences():
         node = node_api(api, token, config)
         if board:
@@ -59,11 +60,12 @@ def doctor(
         elif peer:
             findings = _about_one(node, peer)
         else:
-            findings = _about_all(node)
+            findings, beside = _about_all(node), _reachability(node)
     if as_json:
-        show_json(findings)
+        show_json([*findings, *beside])
     else:
         _print_findings(findings)
+        _print_reachability(beside)
     if any(each["cause"] not in FINE for each in findings):
         raise typer.Exit(1)
 
@@ -74,6 +76,16 @@ def _about_all(node: NodeApiClient) -> list[dict[str, Any]]:
 
     by_hand = [_about(node, each) for each in node.peers()]
     return [*by_hand, *map(_of_autopeering, find_all(node))]
+
+
+def _reachability(node: NodeApiClient) -> list[dict[str, Any]]:
+    """Whether others reach this node, in the form of findings."""
+    from shimlet_host.doctor.reach import reached_of
+
+    info = node.info()
+    about = {"publicKey": info["publicKey"], "alias": "", "about": "reachability"}
+    nothing_to_paste = {"remedy": "", "candidates": ()}
+    return [{**about, **asdict(each), **nothing_to_paste} for each in reached_of(info)]
 
 
 def _about_one(node: NodeApiClient, peer: str) -> list[dict[str, Any]]:
@@ -168,3 +180,10 @@ def _print_findings(findings: list[dict[str, Any]]) -> None:
         if finding["remedy"]:
             where = f" at {finding['at']}" if finding.get("at") else ""
             typer.echo(f"  What to do{where}:\n    {plain(finding['remedy'])}")
+
+
+def _print_reachability(results: list[dict[str, Any]]) -> None:
+    from .board_tables import plain
+
+    for each in results:
+        typer.echo(f"Reachability, {plain(each['protocol'])}: {plain(each['sentence'])}")
