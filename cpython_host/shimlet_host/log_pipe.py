@@ -1,10 +1,10 @@
 """The way of the log out of the process: finished lines wait for a thread that writes them, so
 that a reader who stands still never stops the node.
 
-In: log records, and texts that stand beside them. Out: lines on a descriptor, in order. What does
-not fit in the queue is lost: a line says how many in their place once the reader goes on, and
-`lost` counts them. Nothing that is called here waits, but for flush(), which has a limit. Made by
-logs.py.
+In: log records, and texts that stand beside them. Out: lines on a descriptor, in order. When too
+many wait the oldest are lost, so that the last words of a node are the last to go; a line says how
+many in their place, and `lost` counts them. Nothing that is called here waits for a reader, but
+for flush(), which has a limit. Made by logs.py.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ import logging
 import os
 import select
 import threading
+from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
 
 QUEUED_BYTES = 1024 * 1024  # some 5,000 lines, beside the 64 KB that the pipe itself holds
 FLUSH_S = 1.0  # at the end: who reads at all needs less, and nobody waits longer for a node
-
-# A line and how many were lost before it; or whom to tell that all before has been written.
-_Item = tuple[int, bytes] | threading.Event
 
 
 class LogPipe(logging.Handler):
@@ -28,20 +25,14 @@ class LogPipe(logging.Handler):
 
     def __init__(self, descriptor: int, lost_line: Callable[[int], str]) -> None:
         super().__init__()
+        self.lost = 0  # lines that nobody will read
         self._descriptor = descriptor
         self._lost_line = lost_line
-        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
-        # Each of these is changed in one place only: by say() under the handler's lock, or by the
-        # thread. So neither has to wait for the other.
-        self._put_bytes = self._left_out = 0
-        self._done_bytes = self._failed = self._told = 0
-        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
-        self._thread.start()
-
-    @property
-    def lost(self) -> int:
-        """How many lines nobody will read."""
-        return self._left_out + self._failed
+        self._lines: deque[bytes] = deque()
+        self._bytes = 0  # of these lines
+        self._writing = self._closed = False
+        self._changed = threading.Condition()  # nobody holds it while something is written
+        threading.Thread(target=self._write_all, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue one record."""
@@ -54,51 +45,52 @@ class LogPipe(logging.Handler):
     def say(self, text: str) -> None:
         """Queue a text as it is."""
         line = f"{text}\n".encode(errors="backslashreplace")
-        self.acquire()
-        waiting = self._put_bytes - self._done_bytes
-        if waiting and waiting + len(line) > QUEUED_BYTES:
-            self._left_out += 1
-        else:
-            self._put_bytes += len(line)
-            self._queue.put((self._left_out, line))
-        self.release()
+        with self._changed:
+            self._lines.append(line)
+            self._bytes += len(line)
+            while self._bytes > QUEUED_BYTES and len(self._lines) > 1:
+                self._take()
+                self.lost += 1
+            self._changed.notify_all()
 
     def flush(self) -> None:
         """Wait until all is written, or for FLUSH_S."""
-        if self._thread.is_alive():
-            written = threading.Event()
-            self._queue.put(written)
-            written.wait(FLUSH_S)
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._lines or self._writing), FLUSH_S)
 
     def close(self) -> None:
-        """Write what is queued and end; nothing can be said any more."""
-        self._queue.put(None)
+        """Write what is queued and end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         super().close()
+
+    def _take(self) -> bytes:
+        """The oldest line."""
+        line = self._lines.popleft()
+        self._bytes -= len(line)
+        return line
 
     # On the thread
 
     def _write_all(self) -> None:
-        while True:
-            if self._queue.empty():
-                self._tell_lost(self._left_out)
-            item = self._queue.get()
-            if item is None:
-                return
-            if isinstance(item, threading.Event):
-                self._tell_lost(self._left_out)
-                item.set()
-            else:
-                self._tell_lost(item[0])
-                self._failed += not self._write(item[1])
-                self._done_bytes += len(item[1])
+        told = 0
+        while (line := self._next()) is not None:
+            lost = self.lost
+            if lost > told and self._write(f"{self._lost_line(lost - told)}\n".encode()):
+                told = lost
+            if not self._write(line):
+                with self._changed:
+                    self.lost += 1
 
-    def _tell_lost(self, left_out: int) -> None:
-        """Say how many are missing here, if that was not said."""
-        lost = left_out + self._failed
-        if lost > self._told:
-            line = self._lost_line(lost - self._told)
-            if self._write(f"{line}\n".encode()):
-                self._told = lost
+    def _next(self) -> bytes | None:
+        """The next line once there is one, or None at the end."""
+        with self._changed:
+            self._writing = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._lines or self._closed)
+            self._writing = bool(self._lines)
+            return self._take() if self._lines else None
 
     def _write(self, line: bytes) -> bool:
         """Whether it went out; this may take for ever."""
