@@ -84,8 +84,7 @@ def _reachability(node: NodeApiClient) -> list[dict[str, Any]]:
 
     info = node.info()
     about = {"publicKey": info["publicKey"], "alias": "", "about": "reachability"}
-    nothing_to_paste = {"remedy": "", "candidates": ()}
-    return [{**about, **asdict(each), **nothing_to_paste} for each in reached_of(info)]
+    return [{**about, **asdict(each)} for each in reached_of(info)]
 
 
 def _about_one(node: NodeApiClient, peer: str) -> list[dict[str, Any]]:

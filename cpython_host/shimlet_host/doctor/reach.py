@@ -11,34 +11,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .diagnose import Finding
 from .loose import a_dict, a_list
 
 NOT_TRIED, OFF = "not-tried", "autopeering-off"
-_TOLD = ("result", "sentence", "protocol", "address")
+_NOT_TRIED = "Not tried yet: the node calls itself soon after its start, once its clock is set."
+_OFF = "Autopeering is off: there is no UDP port to reach."
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Finding):
     """`cause` is the result as reachability.py names it, NOT_TRIED or OFF; `sentence` says what to
     do, too. `address` is "ip:port", "" of what was not tried.
     """
 
-    cause: str
-    sentence: str
-    protocol: str
+    protocol: str = ""
     address: str = ""
 
 
 def reached_of(info: Mapping[str, Any]) -> list[Reached]:
     """What the node knows by now."""
-    found = [
-        Reached(*(str(each.get(name) or "") for name in _TOLD))
-        for each in map(a_dict, a_list(info.get("reachability")))
-        if each.get("result") and each.get("sentence")
-    ]
-    if not found:
-        text = "Not tried yet: the node calls itself soon after its start, once its clock is set."
-        found = [Reached(NOT_TRIED, text, "TCP")]
+    told = [a_dict(each) for each in a_list(info.get("reachability"))]
+    found = [_reached(each) for each in told if each.get("result") and each.get("sentence")]
+    found = found or [Reached(NOT_TRIED, _NOT_TRIED, protocol="TCP")]
     if info.get("autoPeering") is None:
-        found.append(Reached(OFF, "Autopeering is off: there is no UDP port to reach.", "UDP"))
+        found.append(Reached(OFF, _OFF, protocol="UDP"))
     return found
+
+
+def _reached(told: dict[str, Any]) -> Reached:
+    result, sentence, protocol, address = (
+        str(told.get(name) or "") for name in ("result", "sentence", "protocol", "address")
+    )
+    return Reached(result, sentence, protocol=protocol, address=address)
