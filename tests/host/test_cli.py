@@ -22,7 +22,7 @@ import typer
 from host.processes import PATIENCE_S, NodeProcess, eventually, running
 from host.shell import Answer, process, shimlet, without_variables
 from shimlet.identity import base58_encode
-from shimlet_host.cli import app
+from shimlet_host.cli import ORDER, app
 from shimlet_host.cli.common import the_peer
 from shimlet_host.config import load_config
 from shimlet_host.description import Facts, describe
@@ -146,6 +146,21 @@ def test_wrong_arguments_are_2_and_no_node_is_1_with_a_sentence(tmp_path: Path) 
     assert done.status == 1 and "is no URL" in done.err
 
 
+def test_help_lists_every_command_and_begins_with_what_one_does_first() -> None:
+    group: Any = typer.main.get_command(app)
+    names = group.list_commands(typer.Context(group))
+    assert sorted(names) == sorted(ORDER) and names[:3] == ["init", "run", "id"]
+
+
+def test_who_is_refused_for_want_of_a_token_is_told_where_it_goes(tmp_path: Path) -> None:
+    guarded = NodeProcess(tmp_path, {"webapi.bindAddress": "0.0.0.0:0"})
+    with running(guarded):
+        done = shimlet("publish", "hello", "--api", guarded.url)
+        assert done.status == 1 and "Give it by --token or SHIMLET_TOKEN." in done.err
+        token = (tmp_path / "shimletdb" / "webapi.token").read_text().strip()
+        assert shimlet("publish", "hello", "--api", guarded.url, "--token", token).status == 0
+
+
 def test_completion_knows_the_commands() -> None:
     environment = {"_SHIMLET_COMPLETE": "complete_bash", "COMP_WORDS": "shimlet pe"}
     done = subprocess.run(
@@ -249,6 +264,11 @@ def test_config_check_names_every_problem_and_show_hides_secrets(tmp_path: Path)
     done = shimlet("config", "check", "--config", file, "--json")
     assert done.status == 1 and len(done.data["problems"]) == 2
     assert shimlet("config", "check", "--config", tmp_path).status == 1, "a folder is no config"
+    file.write_text('{"profile": "x", "gossip.bindAdress": "x"}')
+    done = shimlet("config", "check", "--config", file)
+    assert done.status == 1 and "profile" in done.err and "did you mean" in done.out
+    done = shimlet("config", "check", "--config", file, "--json")
+    assert done.status == 1 and len(done.data["warnings"]) == 1
 
 
 def test_what_config_show_says_is_a_config_that_means_the_same(tmp_path: Path) -> None:

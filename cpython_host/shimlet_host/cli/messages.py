@@ -28,7 +28,10 @@ def publish(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send a message to all neighbors, and print its id. Example: shimlet publish "hello" """
+    """Send a message to all neighbors, and print its id.
+
+    Example: shimlet publish "hello"
+    """
     data = (
         sys.stdin.buffer.read() if message == "-" else message.encode("utf-8", "surrogateescape")
     )
@@ -50,9 +53,9 @@ def watch(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Follow the messages that arrive, also our own. With --json each is an object on a line.
+    """Follow the messages that arrive, also our own.
 
-    Example: shimlet watch --count 10
+    With --json each is an object on a line. Example: shimlet watch --count 10
     """
     seen = 0
     try:

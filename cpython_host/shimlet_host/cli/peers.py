@@ -37,7 +37,10 @@ def list_peers(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the known peers and how they stand. Example: shimlet peers list --connected"""
+    """Show the known peers and how they stand.
+
+    Example: shimlet peers list --connected
+    """
     with in_sentences():
         found = node_api(api, token, config).peers()
     if connected:
@@ -78,7 +81,10 @@ def remove(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Forget a peer and close its link. Example: shimlet peers remove attic"""
+    """Forget a peer and close its link.
+
+    Example: shimlet peers remove attic
+    """
     with in_sentences():
         client = node_api(api, token, config)
         known = the_peer(client.peers(), peer)
@@ -90,7 +96,10 @@ def remove(
 def pending(
     config: ConfigFile = None, api: Api = "", token: Token = "", as_json: AsJson = False
 ) -> None:
-    """Show who called, proved a key, and is not listed. Example: shimlet peers pending"""
+    """Show who called, proved a key, and is not listed.
+
+    Example: shimlet peers pending
+    """
     with in_sentences():
         callers = node_api(api, token, config).pending()
     if as_json:
@@ -114,7 +123,10 @@ def accept(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """List a pending peer. Example: shimlet peers accept 4zvwRj"""
+    """List a pending peer.
+
+    Example: shimlet peers accept 4zvwRj
+    """
     from shimlet.identity import decode_key
 
     from ..node_string import likely_address
@@ -141,7 +153,10 @@ def rename(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give a peer a name of your own. Example: shimlet peers rename 4zvwRj attic"""
+    """Give a peer a name of your own.
+
+    Example: shimlet peers rename 4zvwRj attic
+    """
     _mark(peer, "has a new name", (config, api, token), as_json, alias=alias)
 
 
@@ -168,7 +183,10 @@ def enable(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Dial or accept a disabled peer again. Example: shimlet peers enable attic"""
+    """Dial or accept a disabled peer again.
+
+    Example: shimlet peers enable attic
+    """
     _mark(peer, "is enabled", (config, api, token), as_json, enabled=True)
 
 

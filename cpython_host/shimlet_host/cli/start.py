@@ -6,6 +6,7 @@ In: arguments and the config file. Out: files that are never overwritten, and se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,6 @@ from .common import (
     ConfigFile,
     Token,
     config_path,
-    fail,
     in_sentences,
     load,
     node_api,
@@ -114,8 +114,9 @@ def _print_qr(text: str) -> None:
 
 @config.command()
 def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Say all that is wrong with the settings, or that nothing is. Example: shimlet config check
-    --config node.json
+    """Say all that is wrong with the settings, or that nothing is.
+
+    Example: shimlet config check --config node.json
     """
     from shimlet_host.config import ConfigError
 
@@ -123,16 +124,24 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
     try:
         settings = load(config)
     except ConfigError as error:
-        if as_json:
-            show_json({"config": _shown(path), "problems": error.problems, "warnings": []})
-            raise typer.Exit(1) from None
-        fail(error)
+        _print_check(path, error.problems, error.warnings, as_json)
+        raise typer.Exit(1) from None
+    _print_check(path, (), settings.warnings, as_json)
+
+
+def _print_check(
+    path: Path | None, problems: Sequence[str], warnings: Sequence[str], as_json: bool
+) -> None:
     if as_json:
-        show_json({"config": _shown(path), "problems": [], "warnings": settings.warnings})
+        shown = None if path is None else str(path)
+        show_json({"config": shown, "problems": problems, "warnings": warnings})
         return
-    for warning in settings.warnings:
+    for warning in warnings:
         typer.echo(f"Warning: {warning}")
-    typer.echo(f"{path or 'The config without a file'} is fine.")
+    for problem in problems:
+        typer.echo(f"shimlet: {problem}", err=True)
+    if not problems:
+        typer.echo(f"{path or 'The config without a file'} is fine.")
 
 
 @config.command("show")
@@ -158,7 +167,3 @@ def _print_settings(settings: Config, values: dict[str, object]) -> None:
     for key, value in values.items():
         typer.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}")
         typer.echo(f"    {REMEDIES[key]}")
-
-
-def _shown(path: Path | None) -> str | None:
-    return None if path is None else str(path)

@@ -110,7 +110,10 @@ def _view(node: NodeApiClient, columns: int) -> RenderableType:
 def neighbors(
     config: ConfigFile = None, api: Api = "", token: Token = "", as_json: AsJson = False
 ) -> None:
-    """Show whom autopeering chose, accepted and knows. Example: shimlet neighbors"""
+    """Show whom autopeering chose, accepted and knows.
+
+    Example: shimlet neighbors
+    """
     with in_sentences():
         lists = node_api(api, token, config).neighbors()
     if as_json:

@@ -32,11 +32,15 @@ __all__ = [
 
 
 class ConfigError(HostError):
-    """The node must not start with this configuration; one line a problem."""
+    """The node must not start with this configuration; one line a problem.
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    `warnings` is what else was seen: a key that is written wrong may be why another is missed.
+    """
+
+    def __init__(self, problems: Sequence[str], warnings: Sequence[str] = ()) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
 
 
 def load_config(
@@ -55,7 +59,7 @@ def load_config(
     except ValidationError as error:
         collected.problems.extend(_problems(error, collected.settings))
     if collected.problems:
-        raise ConfigError(collected.problems)
+        raise ConfigError(collected.problems, collected.warnings)
     return _finished(config, collected, path)
 
 

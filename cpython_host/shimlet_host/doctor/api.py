@@ -133,9 +133,10 @@ class NodeApiClient:
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """The sentence of the node's error, or the status."""
+    """The sentence of the node's error, or the status; and where a token goes, here."""
+    here = " Give it by --token or SHIMLET_TOKEN." if error.code == 401 else ""
     try:
-        return str(json.loads(error.read())["error"])
+        return str(json.loads(error.read())["error"]) + here
     except (OSError, ValueError, KeyError, TypeError):
         return f"{error.code} {error.reason}."
 
