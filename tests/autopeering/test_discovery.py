@@ -142,6 +142,20 @@ def test_a_stranger_gets_one_pong_and_one_ping_for_each_ping_and_nothing_else():
     assert not ours.core.peers.known
 
 
+def test_an_address_that_somebody_told_of_gets_one_ping_for_its_own_too():
+    """Else whoever tells of others could make two Pings more of each one that it forges."""
+    world, ours, theirs = pair()
+    for number in range(10):  # they take all the places of the queue
+        ours.core.add_known(bytes([number]) * 32, f"20.1.{number}.1", PORT)
+    ours.core.add_known(theirs.key, theirs.ip, PORT)
+    world.run(0.01)
+    ours.receive(ping_of(theirs), (theirs.ip, PORT))
+    world.run(10)
+    to_them = [packet for packet in world.sent if packet[2][0] == theirs.ip]
+    assert len(to_them) == 2
+    assert not ours.core.peers.known
+
+
 # PONG AND VERIFICATION
 
 

@@ -7,9 +7,12 @@ from autopeering_world import PARAMETERS, PORT, SERVICES, World
 from shimlet_host.autopeering import Autopeering
 from shimlet_host.autopeering.decoding import decode
 from shimlet_host.autopeering.encoding import encode_pong
+from shimlet_host.autopeering.envelope import open_envelope
 from shimlet_host.autopeering.events import AddressLearnt
-from shimlet_host.autopeering.messages import Pong
+from shimlet_host.autopeering.messages import PING, Pong
 from shimlet_host.autopeering.own_address import OwnAddress
+from shimlet_host.autopeering.reasons import Reason
+from shimlet_host.autopeering.requests import request_hash
 from shimlet_host.identity import HostIdentity
 
 
@@ -112,6 +115,11 @@ def test_new_addresses_of_the_machine_replace_its_old_ones_and_what_was_learnt_s
     assert local.addresses == {"10.0.0.9", "30.1.1.1"}
 
 
+def is_ping(packet):
+    """Whether this is a Ping."""
+    return open_envelope(packet).data[0] == PING
+
+
 def lie(world, node, liar, told):
     """Make all that `liar` sends to `node` say that it reached the node under another address."""
     real = world.settle
@@ -142,6 +150,50 @@ def test_a_first_peer_that_lies_about_our_address_does_not_cut_us_off():
     world.run(20)
     assert node.core.own_address.learnt == node.ip
     assert len(node.core.verified()) >= len(honest) - 1
+
+
+def behind_routers(count):
+    """Nodes that know their own addresses from others alone, and those of the others for long."""
+    world = World()
+    nodes = world.started(count)
+    for node in nodes:
+        node.core.set_interfaces(["192.168.1.5"])
+    world.run(120)
+    return world, nodes
+
+
+def test_a_router_that_gets_another_address_cuts_its_node_off_for_a_minute_and_no_longer():
+    """The others are not due to be verified again for half a day."""
+    world, nodes = behind_routers(20)
+    node = nodes[-1]
+    assert node.core.own_address.learnt == node.ip
+    del world.nodes[node.ip]
+    node.ip = "30.1.1.1"
+    world.nodes[node.ip] = node
+    world.run(70)  # queryInterval, until it asks anybody anything, and some seconds
+    assert node.core.own_address.learnt == node.ip
+    world.run(60)
+    assert len(node.core.verified()) >= 15
+
+
+def test_a_liar_does_not_make_a_node_ping_all_others_again_and_again():
+    world, nodes = behind_routers(20)
+    liar, *_, node = nodes
+    del world.nodes[liar.ip]  # it answers by what follows
+    node.core.handle_timer(world.now, world.unix_time)
+    node.core.verification.doubt(node.core.peers.verified[liar.key])
+    since = len(world.sent)
+    world.run(0.01)
+    ((ping, _, _),) = world.sent[since:]
+    req_hash = request_hash(open_envelope(ping).data)
+    lie_of_it = liar.sign(encode_pong(Pong(req_hash, SERVICES, "66.6.6.6")))
+    for _ in range(100):
+        assert node.receive(lie_of_it, (liar.ip, PORT)) == Reason.WRONG_DESTINATION
+        world.run(0.02)
+    pinged = [to for data, (ip, _), to in world.sent[since:] if ip == node.ip and is_ping(data)]
+    assert 10 < len(pinged) <= 45
+    assert node.core.own_address.learnt == node.ip
+    assert len(node.core.verified()) >= 19
 
 
 def test_a_node_whose_address_changes_learns_the_new_one_from_answers_to_its_pings():

@@ -22,6 +22,10 @@ from shimlet_host.autopeering.pings import Pings
 from shimlet_host.autopeering.reasons import Reason
 from shimlet_host.autopeering.requests import Requests
 
+# After each Pong that names another address of ours: so a new one is known within seconds, and a
+# liar costs twenty Pings a second at most.
+_ASKED, _ASK_EVERY_S = 2, 0.1
+
 PeerCall = Callable[[Peer], None]
 
 
@@ -43,6 +47,7 @@ class Verification:
         self._own_address = own_address
         self._replacements: OrderedDict[tuple[bytes, str], KnownPeer] = OrderedDict()
         self._entry_nodes: dict[bytes, KnownPeer | None] = {}
+        self._asked_at = -_ASK_EVERY_S
         self.peer_met: Callable[[KnownPeer], None] = lambda known: None
         self.peer_verified: PeerCall = lambda peer: None
         self.peer_lost: PeerCall = lambda peer: None
@@ -159,7 +164,8 @@ class Verification:
             self._requests.hurry(request)
             return
         known.port = port
-        attempts = 1 if known.called else self._local.parameters.max_verify_attempts
+        proved = known.entry or known.peer is not None
+        attempts = self._local.parameters.max_verify_attempts if proved else 1
         if not self._pings.ping(known, attempts) and known.called:
             self._forget(known)
 
@@ -191,6 +197,7 @@ class Verification:
         if self._local.parameters.check_destination and not self._own_address.is_ours(
             pong.dst_addr
         ):
+            self._ask_others_where_we_are()
             return Reason.WRONG_DESTINATION
         self._requests.close(request)
         if known is None:
@@ -198,6 +205,15 @@ class Verification:
         self._pings.ended(known)
         self._verified(known, Peer(public_key, ip, dict(pong.services or {})))
         return None
+
+    def _ask_others_where_we_are(self) -> None:
+        """Two more peers, who ask two more if our address has changed; a lie ends there."""
+        now, count = self._local.now, len(self.peers.verified)
+        if now < self._asked_at + _ASK_EVERY_S:
+            return
+        self._asked_at = now
+        for index in self._local.entropy.sample(range(count), min(_ASKED, count)):
+            self.doubt(self.peers.nth_verified(index))
 
     def _verified(self, known: KnownPeer, peer: Peer) -> None:
         is_new, called = known.peer is None, known.called
