@@ -82,13 +82,32 @@ def test_a_guest_that_is_a_neighbor_stays():
     later = neighbors & {node.key for node in nodes[FULL:]}
     later &= {key for key, _ in hub.core.peers.guests}
     assert later, "a neighbor is a guest"
+    more_callers(world, hub)
+    assert later <= hub.core.peers.verified.keys()
+    assert len(hub.core.peers.guests) == GUESTS
+
+
+def more_callers(world, hub):
+    """So many that every guest might have to go."""
     for number in range(GUESTS + 5):
         node = world.node(f"30.{number}.0.1", **NO_SEARCH)
         node.start()
         node.core.add_entry_node(hub.key, hub.ip, PORT)
         world.settle(node)
         world.run(0.05)
-    assert later <= hub.core.peers.verified.keys()
+
+
+def test_a_guest_that_turns_out_to_be_an_entry_node_stays():
+    """Its name was resolved late, or it has moved while the list was full."""
+    world, hub, nodes = crowd(FULL + 2, **NO_SEARCH)
+    named, moved = nodes[FULL:]
+    assert hub.core.peers.guests.keys() == {(named.key, named.ip), (moved.key, moved.ip)}
+    hub.core.add_entry_node(named.key, named.ip, PORT)
+    hub.core.add_entry_node(moved.key, "40.0.0.1", PORT)
+    world.settle(hub)
+    more_callers(world, hub)
+    assert named.key in hub.core.peers.verified
+    assert (moved.key, "40.0.0.1") in hub.core.peers.known
     assert len(hub.core.peers.guests) == GUESTS
 
 

@@ -157,13 +157,14 @@ class Peers:
 
     def host(self, known: KnownPeer, stays: Callable[[bytes], bool]) -> KnownPeer | None:
         """A caller was verified: if the list is too full it is a guest. Returns the guest that
-        has to go for it: the oldest one that nobody says `stays`.
+        has to go for it: the oldest one that is no entry node, and of which nobody says `stays`.
         """
         if self._listed > self._max:
             self.guests[known.key] = known
         if len(self.guests) <= MAX_GUESTS:
             return None
-        return next((each for each in self.guests.values() if not stays(each.public_key)), None)
+        may_go = (each for each in self.guests.values() if not each.entry)
+        return next((each for each in may_go if not stays(each.public_key)), None)
 
     def _leave(self, known: KnownPeer) -> None:
         del self.verified[known.public_key]
