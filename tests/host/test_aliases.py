@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from host.processes import NodeProcess, eventually, running
 from host.shell import shimlet, without_variables
+from shimlet_host.cli.tables import show_neighbors
 from shimlet_host.roster import STAYS_AWAY
 
 
@@ -43,6 +45,16 @@ def test_an_alias_of_the_config_is_in_logs_answers_events_and_commands(
             here.start()
             here.await_log(STAYS_AWAY, peer=there.public_key)
             assert here.ask("GET", "/manualpeering/peers")[1] == []
+
+
+def test_a_neighbor_that_is_listed_too_is_called_by_its_alias(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = {"publicKey": "4zvw", "services": [{"id": "gossip", "address": "192.0.2.7:14666"}]}
+    lists = {"chosen": [], "accepted": [], "known": [found, {"publicKey": "8Ebv"}]}
+    show_neighbors(lists, {"4zvw": "[attic]"})
+    shown = capsys.readouterr().out
+    assert re.search(r"known +4zvw +\[attic\] +gossip 192.0.2.7:14666", shown), shown
 
 
 def watched(here: NodeProcess, there: NodeProcess) -> str:

@@ -115,10 +115,12 @@ def neighbors(
     Example: shimlet neighbors
     """
     with in_sentences():
-        lists = node_api(api, token, config).neighbors()
-    if as_json:
-        show_json(lists)
-        return
+        node = node_api(api, token, config)
+        lists = node.neighbors()
+        if as_json:
+            show_json(lists)
+            return
+        known = node.peers()
     from . import tables
 
-    tables.show_neighbors(lists)
+    tables.show_neighbors(lists, {each.get("publicKey"): each.get("alias") for each in known})

@@ -57,15 +57,17 @@ def show_pending(callers: Sequence[Record]) -> None:
         console().print(Text(f"{plain(caller.get('publicKey'))}\n{told}"), soft_wrap=True)
 
 
-def show_neighbors(lists: Mapping[str, Sequence[Record]]) -> None:
-    """What autopeering has found."""
+def show_neighbors(lists: Mapping[str, Sequence[Record]], aliases: Mapping[Any, Any]) -> None:
+    """What autopeering has found; `aliases` of known peers by their keys."""
     table = Table(box=None)
-    for title in ("", "public key", "services"):
+    for title in ("", "public key", "alias", "services"):
         table.add_column(title, overflow="fold")
     for kind in ("chosen", "accepted", "known"):
         for peer in lists[kind]:
             services = [f"{each['id']} {each['address']}" for each in peer.get("services", ())]
-            table.add_row(kind, plain(peer.get("publicKey")), plain(", ".join(services)))
+            key = peer.get("publicKey")
+            alias = plain(aliases.get(key) or "")
+            table.add_row(kind, Text(plain(key)), Text(alias), Text(plain(", ".join(services))))
     console().print(table if table.rows else "Autopeering has found nobody, or is off.")
 
 
