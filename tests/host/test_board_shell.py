@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from host.ports import free_port
 from host.shell import Answer, shimlet
+from shimlet_host.board import remote
 from shimlet_host.board import shell as shell_module
 from shimlet_host.board.catalogue import load
 from shimlet_host.board.deploy import deploy
@@ -40,6 +41,13 @@ while True:
     except KeyboardInterrupt:
         pass
 """
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no board that does not answer."""
+    monkeypatch.setattr(shell_module, "UP_WITHIN_S", 60.0)
+    monkeypatch.setattr(remote, "PROBE_S", 60.0)
 
 
 @pytest.fixture(scope="module")
