@@ -141,7 +141,8 @@ class Auto:
 
     def _remember(self) -> None:
         """What was known before the last stop."""
-        for public_key, record in self._store.chains():
+        interval_s = int(self._config.auto_peering.salt_update_interval_s)
+        for public_key, record in self._store.chains(interval_s):
             self.core.load_chain(public_key, record)
         for public_key, (ip, port) in self._store.peers():
             self.core.add_known(public_key, ip, port)

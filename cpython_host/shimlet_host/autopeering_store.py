@@ -39,6 +39,7 @@ CREATE TABLE chains (
     last_seen INTEGER NOT NULL
 ) WITHOUT ROWID
 """
+_INTERVAL = "CREATE TABLE IF NOT EXISTS chain_interval (seconds INTEGER NOT NULL)"
 _PUT_PEER = "INSERT OR REPLACE INTO peers VALUES (?, ?, ?, ?)"
 _PUT_CHAIN = "INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?)"
 _PEERS = """
@@ -84,10 +85,26 @@ class AutopeeringStore:
         oldest = self._clock() - PEER_LIFETIME_S
         return [(key, (ip, port)) for key, ip, port in self._rows(_PEERS, oldest, MAX_PEERS)]
 
-    def chains(self) -> list[tuple[bytes, ChainRecord]]:
-        """The salt chain records, the oldest first."""
+    def chains(self, interval_s: int) -> list[tuple[bytes, ChainRecord]]:
+        """The salt chain records, the oldest first; `interval_s`: saltUpdateInterval."""
+        self._drop_chains_of_another(interval_s)
         rows = self._rows(_CHAINS, self._clock() - CHAIN_LIFETIME_S)
         return [(key, ChainRecord(*record)) for key, *record in rows]
+
+    def _drop_chains_of_another(self, interval_s: int) -> None:
+        """With another saltUpdateInterval the chains of all nodes are others: to hold them against
+        the old ones would refuse everybody for 14 days.
+        """
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(_INTERVAL)
+                found = connection.execute("SELECT seconds FROM chain_interval").fetchall()
+                if found and found != [(interval_s,)]:
+                    connection.execute("DELETE FROM chains")
+                connection.execute("DELETE FROM chain_interval")
+                connection.execute("INSERT INTO chain_interval VALUES (?)", (interval_s,))
+        except sqlite3.Error as error:
+            self._complain(error)
 
     def verified(self, peer: Peer) -> None:
         """A peer answered from this address."""

@@ -16,6 +16,8 @@ from shimlet_host.autopeering_store import (
     AutopeeringStore,
 )
 
+INTERVAL_S = 7200
+
 
 class Clock:
     """Unix seconds, as a test sets them."""
@@ -69,8 +71,25 @@ def test_chain_records_come_back_the_oldest_first(tmp_path: Path) -> None:
     store.keep_chains(records)
     store.close()
     again = opened(tmp_path, clock)
-    assert again.chains() == list(reversed(records.items()))
+    assert again.chains(INTERVAL_S) == list(reversed(records.items()))
     again.close()
+
+
+def test_chains_are_forgotten_when_the_salts_have_another_interval(tmp_path: Path) -> None:
+    clock = Clock()
+    record = ChainRecord(bytes(20), 0, int(clock.now))
+    left = []
+    for interval_s in (INTERVAL_S, INTERVAL_S, 3600, 3600):
+        store = opened(tmp_path, clock)
+        left.append(store.chains(interval_s))
+        store.keep_chains({key(len(left)): record})
+        store.verified(peer(1))
+        store.close()
+    one, three = (key(1), record), (key(3), record)
+    assert left == [[], [one], [], [three]]
+    store = opened(tmp_path, clock)
+    assert len(store.peers()) == 1
+    store.close()
 
 
 def test_old_peers_and_chains_are_forgotten(tmp_path: Path) -> None:
@@ -80,14 +99,16 @@ def test_old_peers_and_chains_are_forgotten(tmp_path: Path) -> None:
     store.keep_chains({key(1): ChainRecord(bytes(20), 0, int(clock.now))})
     store.flush()
     clock.now += CHAIN_LIFETIME_S + 1
-    assert store.peers() and not store.chains()
+    assert store.peers() and not store.chains(INTERVAL_S)
     clock.now += PEER_LIFETIME_S
     assert not store.peers()
     store.close()
     opened(tmp_path, clock).close()
     clock.now = 1_800_000_000.0
     reopened = opened(tmp_path, clock)
-    assert not reopened.peers() and not reopened.chains(), "they were hidden, not deleted"
+    assert not reopened.peers() and not reopened.chains(INTERVAL_S), (
+        "they were hidden, not deleted"
+    )
     reopened.close()
 
 
