@@ -81,7 +81,12 @@ def test_who_is_not_on_the_others_list_is_sent_to_the_other_side_which_knows(
     assert "key-not-listed" in pasted(finding["remedy"], waiter)
     there = doctor(waiter, dialler)
     assert (there["cause"], there["at"]) == ("key-not-listed", "")
-    pasted(there["remedy"], waiter)
+    whole = run_shell("shimlet doctor", waiter.folder)
+    assert whole.returncode == 0, "strangers call, too"
+    assert f"Pending, {dialler.public_key}: Called from 127.0.0.1" in whole.stdout
+    remedy = f"shimlet peers accept {dialler.public_key}"
+    assert remedy in whole.stdout
+    pasted(remedy, waiter)
     eventually(lambda: linked(dialler, waiter), "no link came up")
 
 

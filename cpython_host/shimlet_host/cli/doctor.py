@@ -6,6 +6,7 @@ reach the node, with --json records; exit status 0 if all is well, 1 if not, or 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from shimlet_host.doctor.autopeering.findings import AutoFinding
 
 
+SHOWN_CALLERS = 5  # of those that wait, the newest; `shimlet peers pending` shows all
+
+
 @state.command()
 def doctor(
     peer: Annotated[
@@ -47,8 +51,9 @@ def doctor(
 ) -> None:
     """Say why a peer is not connected, and which side must do what.
 
-    It asks entry nodes and neighbors over UDP, too. Exit status 0: all is well. Whether others
-    reach this node is told at the end, and does not change it. Example: shimlet doctor attic
+    It asks entry nodes and neighbors over UDP, too. Exit status 0: all is well. Who waits to be
+    listed, and whether others reach this node, is told at the end, and does not change it.
+    Example: shimlet doctor attic
     """
     from shimlet_host.doctor.autopeering.findings import FINE
 
@@ -60,12 +65,13 @@ def doctor(
         elif peer:
             findings = _about_one(node, peer)
         else:
-            findings, beside = _about_all(node), _reachability(node)
+            findings = _about_all(node)
+            beside = [*_callers(node), *_reachability(node)]
     if as_json:
         show_json([*findings, *beside])
     else:
         _print_findings(findings)
-        _print_reachability(beside)
+        _print_beside(beside)
     if any(each["cause"] not in FINE for each in findings):
         raise typer.Exit(1)
 
@@ -76,6 +82,26 @@ def _about_all(node: NodeApiClient) -> list[dict[str, Any]]:
 
     by_hand = [_about(node, each) for each in node.peers()]
     return [*by_hand, *map(_of_autopeering, find_all(node))]
+
+
+def _callers(node: NodeApiClient) -> list[dict[str, Any]]:
+    """Who waits to be listed, in the form of findings. Strangers call, too: no fault of ours."""
+    from shimlet_host.doctor.loose import keyed
+
+    return [_caller(each) for each in keyed(node.pending())[-SHOWN_CALLERS:]]
+
+
+def _caller(pending: Mapping[str, Any]) -> dict[str, Any]:
+    key = pending["publicKey"]
+    return {
+        "publicKey": key,
+        "alias": "",
+        "about": "pending",
+        "cause": "key-not-listed",
+        "sentence": f"Called from {pending.get('remoteIP')}, and is not listed here.",
+        "remedy": f"shimlet peers accept {key}",
+        "candidates": (),
+    }
 
 
 def _reachability(node: NodeApiClient) -> list[dict[str, Any]]:
@@ -181,8 +207,12 @@ def _print_findings(findings: list[dict[str, Any]]) -> None:
             typer.echo(f"  What to do{where}:\n    {plain(finding['remedy'])}")
 
 
-def _print_reachability(results: list[dict[str, Any]]) -> None:
+def _print_beside(results: list[dict[str, Any]]) -> None:
     from .board_tables import plain
 
     for each in results:
-        typer.echo(f"Reachability, {plain(each['protocol'])}: {plain(each['sentence'])}")
+        if each["about"] == "pending":
+            typer.echo(f"Pending, {plain(each['publicKey'])}: {plain(each['sentence'])}")
+            typer.echo(f"  If you know it:\n    {plain(each['remedy'])}")
+        else:
+            typer.echo(f"Reachability, {plain(each['protocol'])}: {plain(each['sentence'])}")
