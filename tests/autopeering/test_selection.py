@@ -198,6 +198,29 @@ def test_two_neighbors_of_one_public_subnet_are_the_most():
 # SALT CHAIN AND THETA
 
 
+def test_whoever_says_yes_too_late_to_be_one_of_two_of_its_subnet_gets_a_drop():
+    world = World()
+    ours = world.node("20.0.1.1")
+    others = [world.node(f"20.7.7.{number}") for number in range(1, 4)]
+    for node in (ours, *others):
+        node.core.selection.chosen.size = 0
+        node.start()
+        if node is not ours:
+            node.core.add_entry_node(ours.key, ours.ip, PORT)
+    world.run(30)
+    choose(ours)
+    while ours.core.selection.choosing.asking is None:
+        world.run(0.01)  # less than the answer takes
+    late = world.by_key(ours.core.selection.choosing.asking)
+    two = [node for node in others if node is not late]
+    assert [ask(ours, node) for node in two] == [(None, [True])] * 2
+    since = len(world.sent)
+    world.run(1)
+    assert {peer.public_key for peer in ours.core.accepted()} == {node.key for node in two}
+    assert not ours.core.chosen() and not late.core.accepted()
+    assert [to for _, _, to in world.sent[since:] if to[0] == late.ip]
+
+
 def test_a_salt_of_the_same_chain_is_accepted_after_an_update():
     world, (ours, theirs) = met(salt_update_interval_s=100.0)
     first = theirs.core.selection.public_salt

@@ -176,8 +176,9 @@ class Choosing:
         mind meanwhile.
         """
         neighborhood, outbound_score = self._neighborhood, self._candidates.score(peer)
-        taken = peer.public_key in neighborhood.accepted or peer.public_key in neighborhood.manual
-        if taken or not self._chosen.takes(outbound_score):
+        has_room = neighborhood.may_include(peer.public_key)
+        has_room = has_room and neighborhood.has_room_in_subnet(peer)
+        if not has_room or not self._chosen.takes(outbound_score):
             neighborhood.send_drop(peer)
             self._filtered.add(peer.public_key)
         else:
