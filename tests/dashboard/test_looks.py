@@ -54,8 +54,8 @@ return [...document.querySelectorAll(places)].filter(e => e.checkVisibility())
   .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map(e => e.innerText);
 """
 DRAWN = """
-const graph = document.querySelector(".graph");
-return graph.querySelector("svg").clientWidth === graph.clientWidth;
+return [...document.querySelectorAll(".graph, .rates, .spark")]
+  .every(chart => chart.querySelector("svg")?.clientWidth === chart.clientWidth);
 """
 STICKING_OUT = """
 return [...document.querySelectorAll("main *, header *")]
@@ -101,9 +101,9 @@ def test_nothing_is_cut_off_or_sticks_out_on_any_screen(
         for width in WIDTHS:
             listed.resize(width, 800, phone=width < 500)
             listed.until(lambda width=width: listed.run("return innerWidth") == width, "no size")
+            listed.until(lambda: listed.run(DRAWN), "a chart keeps its old size")
             assert (listed.run(CUT), listed.run(STICKING_OUT)) == ([], []), width
             assert listed.run("return document.documentElement.scrollWidth") == width
-            listed.until(lambda: listed.run(DRAWN), "the graph keeps its old size")
     finally:
         listed.resize(*DESKTOP)
         forget_all(node)

@@ -90,6 +90,21 @@ def test_peers_with_trouble_come_first_and_a_search_looks_at_all_that_is_shown()
         assert [peer.public_key for peer in in_order(peers, wanted)] == [found], wanted
 
 
+def test_the_row_of_a_peer_that_fails_stays_while_it_is_dialled_again() -> None:
+    states = ("backing-off", "dialling", "clock-not-set")
+    orders = {
+        tuple(
+            peer.public_key
+            for peer in in_order(
+                [PeerStatus(A, "a:1", True, one), PeerStatus(B, "b:1", True, other)], ""
+            )
+        )
+        for one in states
+        for other in states
+    }
+    assert orders == {(A, B)}
+
+
 def test_a_pending_peer_can_be_accepted() -> None:
     (row,) = pending_rows([PendingStatus(A, "192.0.2.1", NOW - 90, NOW - 1, 3)], NOW)
     assert row["meta"] == "192.0.2.1  ·  3 calls, the last now"

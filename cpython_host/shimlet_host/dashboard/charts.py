@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shimlet_host.dashboard.neighborhood import Spot
+from shimlet_host.dashboard.neighborhood import ONE_RING, Spot
 from shimlet_host.dashboard.rates import INTERVAL_S, Rate
 
 Options = dict[str, Any]
 
 _TEXT = {"color": "var(--muted)", "fontSize": 11, "fontFamily": "var(--sans)"}
 _WIDTH = 1.35  # of the disc; its height is 1
-_LABEL_WIDTH = 104  # pixels: two beside each other fit on a phone
+_LABEL_WIDTH = 124  # pixels: two beside each other fit on a phone
 _HEIGHT: dict[bool, Options] = {  # a chart of nothing has a scale, too
     False: {"max": 1, "interval": 0.5},
     True: {"max": None, "interval": None},
@@ -106,6 +106,8 @@ def graph(spots: Sequence[Spot]) -> Options:
                 "bottom": 34,
                 "silent": True,
                 "edgeSymbolSize": [0, 7],
+                # Of names that would lie on each other one is shown: the list has them all.
+                "labelLayout": {"hideOverlap": len(spots) > ONE_RING},
                 "data": [*_corners(), _ourselves(), *map(_spot, spots)],
                 "links": [_link(spot) for spot in spots],
             }

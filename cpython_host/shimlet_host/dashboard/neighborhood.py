@@ -16,7 +16,7 @@ from shimlet_host.dashboard.watch import View
 from shimlet_host.dashboard.words import printable, short_key
 from shimlet_host.key_text import key_text
 
-MAX_SPOTS = 40  # two rings whose labels can still be read
+MAX_SPOTS = 40  # two rings whose signs stand apart
 ONE_RING = 12
 INNER, OUTER = 0.58, 1.0
 

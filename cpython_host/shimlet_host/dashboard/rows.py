@@ -27,7 +27,9 @@ _RENAME = ["rename", "edit", "Rename"]
 _DISABLE = ["disable", "pause", "Disable: neither dial nor accept it"]
 _ENABLE = ["enable", "play_arrow", "Enable"]
 _REMOVE = ["remove", "delete_outline", "Remove"]
-_ORDER = ("backing-off", "clock-not-set", "dialling", "waiting", "connected", "disabled")
+# Trouble comes first. A peer that fails goes to and fro between dialling and backing off: its row
+# stays where it is, under the finger that is about to touch it.
+_LATER = {"waiting": 1, "connected": 2, "disabled": 3}
 
 
 def names_of(peers: Sequence[PeerStatus]) -> dict[str, str]:
@@ -80,17 +82,14 @@ def in_order(peers: Sequence[PeerStatus], wanted: str) -> list[PeerStatus]:
     wanted = wanted.strip().lower()
     found = [peer for peer in peers if wanted in _searched(peer)] if wanted else list(peers)
     return sorted(
-        found, key=lambda p: (_place(p.state), p.alias.lower() or "\uffff", p.public_key)
+        found,
+        key=lambda p: (_LATER.get(p.state, 0), p.alias.lower() or "\uffff", p.public_key),
     )
 
 
 def _searched(peer: PeerStatus) -> str:
     key = key_text(peer.public_key)
     return f"{peer.alias} {key} {peer.address} {peer.state}".lower()
-
-
-def _place(state: str) -> int:
-    return _ORDER.index(state) if state in _ORDER else 0
 
 
 def pending_rows(pending: Sequence[PendingStatus], now: float) -> list[Row]:
