@@ -119,7 +119,8 @@ def test_on_a_narrow_screen_who_the_node_is_stands_above_what_was_said(page: Bro
 
 
 def test_a_neighborhood_of_nobody_is_told_and_not_drawn(page: Browser) -> None:
-    page.await_text("[aria-label=Neighborhood] .hint", "are drawn here")
+    hint = page.await_one("[aria-label=Neighborhood] .hint")
+    assert "are drawn here" in hint.text
     assert not page.run("return document.querySelector('.graph').checkVisibility()")
 
 

@@ -14,7 +14,13 @@ from shimlet_host.cli.overview import overview
 KEY = "4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS"
 INFO = {"publicKey": KEY, "profile": "spec", "version": "1.2.3", "uptime": 3725.0}
 INFO |= {"gossipAddress": "0.0.0.0:14666", "reachability": None}
+NOW = 1_700_000_000.0
 WHY = "Nothing listens at this address: is the peer running, and is this its gossip port?"
+
+
+@pytest.fixture(autouse=True)
+def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
 
 
 def peer(**told: Any) -> dict[str, Any]:
@@ -34,7 +40,7 @@ def peer(**told: Any) -> dict[str, Any]:
 BUSY = peer(
     alias="greenhouse",
     state="connected",
-    lastConnected=time.time() - 59 * 60 - 40,
+    lastConnected=NOW - 59 * 60 - 40,
     counters={"bytesIn": 999_949, "bytesOut": 3_900_000_000},
     rtt=0.024,
 )
@@ -42,7 +48,7 @@ LOST = peer(
     alias="a very long name of a peer in the attic of the old mill",
     lastError="closed-before-response",
     lastErrorText=WHY,
-    nextAttempt=time.time() + 59 * 60 + 31,
+    nextAttempt=NOW + 59 * 60 + 31,
 )
 
 
