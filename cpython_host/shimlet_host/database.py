@@ -19,6 +19,7 @@ from shimlet_host.model import StoreError
 SCHEMA_VERSION = 1
 _CHECKED_BYTES = 16 * 1024 * 1024  # larger files are not read through at each start
 _SIDE_FILES = ("", "-wal", "-shm")
+_Column = tuple[str, str]  # table and name
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _REMEDIES = {
@@ -126,7 +127,9 @@ class Database:
             raise _damaged(answer)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Makes the table in a new file; refuses a file that a later version made."""
+        """Makes the table in a new file, looks at that of an old one, and refuses a file that a
+        later version made.
+        """
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise StoreError(
@@ -139,6 +142,13 @@ class Database:
             connection.executescript(
                 f"BEGIN; {self._table}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
             )
+        elif not self._wanted_columns() <= _columns(connection):
+            raise _damaged("its tables are not ours")
+
+    def _wanted_columns(self) -> set[_Column]:
+        with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+            fresh.executescript(self._table)
+            return _columns(fresh)
 
     def _set_aside(self) -> None:
         """Renames the damaged file, with its journal, to the first free *.damaged-<n>."""
@@ -152,6 +162,12 @@ class Database:
             f"{self.path} was damaged; it is kept as {aside.name}, and a new one was made."
             f" {self._loss}"
         )
+
+
+def _columns(connection: sqlite3.Connection) -> set[_Column]:
+    """Of all tables: a flipped bit in a name leaves a file that SQLite finds in order."""
+    query = "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c"
+    return set(connection.execute(query))
 
 
 def trouble(path: Path, error: sqlite3.Error) -> str:

@@ -148,12 +148,15 @@ def test_a_damaged_file_is_set_aside_and_made_anew_with_a_message(
 
 @pytest.mark.parametrize(
     ("whole", "damaged"),
-    [(b"TABLE peers", b"TABL\xc5 peers"), (b"192.0.2.1", b"192.\xb0.2.1")],
-    ids=["the schema", "an address"],
+    [
+        (b"TABLE peers", b"TABL\xc5 peers"),
+        (b"ip TEXT", b"iq TEXT"),
+        (b"TABLE chains", b"TABLE ghains"),
+        (b"192.0.2.1", b"192.\xb0.2.1"),
+    ],
+    ids=["the schema", "a column", "a table", "an address"],
 )
-def test_text_that_is_none_any_more_is_damage(
-    tmp_path: Path, whole: bytes, damaged: bytes
-) -> None:
+def test_a_flipped_bit_in_a_text_is_damage(tmp_path: Path, whole: bytes, damaged: bytes) -> None:
     warnings: list[str] = []
     store = opened(tmp_path, Clock(), warnings)
     store.verified(peer(1))
