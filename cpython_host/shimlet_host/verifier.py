@@ -5,8 +5,8 @@ holds, in the same order, by a call on the loop. A process, since a thread would
 interpreter's lock with the loop, and lose by handing it over what it gains (1.3 times the rate of
 one core, where the process gives 1.9). It is started when there is first much to do, and gets as
 much as it does in the meantime; the loop checks the rest itself, so that both cores work. When it
-ends for whatever reason the loop does everything. Bounded: what does not fit is dropped, and the
-caller counts it. Called by udp.py.
+ends for whatever reason, or stands still, the loop does everything. Bounded: what does not fit is
+dropped, and the caller counts it. Called by udp.py.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ from shimlet_host.checker import CHUNK, READY, chunk_of
 MAX_WAITING = 1024  # datagrams: a twentieth of a second of work
 MANY = 32  # datagrams at once, at which the process is started: the loop falls behind
 FEW = 4  # below, waking the process costs more than the checks
-AHEAD = (
-    96  # datagrams at the process, 4 ms of its work: with fewer it waits while the loop is busy
-)
+AHEAD = 96  # datagrams at the process, 4 ms of its work: with fewer it waits for a busy loop
+PATIENCE_S = 5.0  # for an answer: on a machine that is busy otherwise, too
 
 Results = list[tuple[Checked, bool]]
 log = structlog.get_logger()
@@ -65,12 +64,18 @@ class _Process:
         self._ready = False
         self._chunks: deque[list[_Waiting]] = deque()
         self._count = 0
+        self.answered = 0  # chunks
         asyncio.get_running_loop().add_reader(ours, on_answer)
 
     @property
     def room(self) -> int:
         """How many datagrams it takes now."""
         return AHEAD - self._count if self._ready else 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it owes an answer."""
+        return bool(self._chunks)
 
     def give(self, chunk: list[_Waiting]) -> bool:
         """Whether it takes these."""
@@ -100,6 +105,7 @@ class _Process:
             return
         chunk = self._chunks.popleft()
         self._count -= len(chunk)
+        self.answered += 1
         for waiting, holds in zip(chunk, answer, strict=True):
             waiting.holds = bool(holds)
 
@@ -119,6 +125,7 @@ class Verifier:
         self._deliver = deliver
         self._waiting: deque[_Waiting] = deque()  # all that were not delivered, oldest first
         self._process: _Process | None = None
+        self._timer: asyncio.TimerHandle | None = None  # while the process owes an answer
         self._wanted = True
 
     @property
@@ -145,6 +152,7 @@ class Verifier:
         for at in range(0, room, CHUNK):
             if not self._process.give(taken[at : min(at + CHUNK, room)]):
                 return at
+        self._watch(self._process)
         return room
 
     def _start(self) -> None:
@@ -154,11 +162,29 @@ class Verifier:
         except OSError as error:
             log.warning("no second process checks signatures", error=str(error))
 
+    def _watch(self, process: _Process) -> None:
+        if self._timer is None and process.busy:
+            later = asyncio.get_running_loop().call_later
+            self._timer = later(PATIENCE_S, self._look, process, process.answered)
+
+    def _look(self, process: _Process, answered: int) -> None:
+        """Somebody may have stopped it, without an end that we would see."""
+        self._timer = None
+        if process.busy and process.answered == answered:
+            self._do_without("stands still")
+        else:
+            self._watch(process)
+
     def _on_answer(self) -> None:
         assert self._process is not None
-        if not self._process.answers():
-            log.warning("the second process, which checks signatures, has ended: one core does it")
-            self.close()
+        if self._process.answers():
+            self._hand_on()
+        else:
+            self._do_without("has ended")
+
+    def _do_without(self, why: str) -> None:
+        log.warning(f"the second process, which checks signatures, {why}: one core does it")
+        self.close()
         self._hand_on()
 
     def _hand_on(self) -> None:
@@ -170,6 +196,9 @@ class Verifier:
 
     def close(self) -> None:
         """End the process; what it had is checked here."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._process is not None:
             self._process.close()
             self._process = None

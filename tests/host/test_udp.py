@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import pytest
 import structlog
+from shimlet_host import verifier
 from shimlet_host.autopeering import Autopeering, Parameters
 from shimlet_host.autopeering.encoding import encode_ping
 from shimlet_host.autopeering.envelope import seal
@@ -251,32 +252,41 @@ class Results:
         return process._child.pid
 
 
-def test_the_second_core_keeps_the_order_and_drops_what_is_too_much() -> None:
+def test_the_second_core_keeps_the_order_and_drops_what_is_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verifier, "PATIENCE_S", 60.0)
+
     async def test() -> None:
         offered = checked(range(MAX_WAITING + 10))
         results = Results()
         process = await results.has_a_process(offered[:MANY])
         os.kill(process, signal.SIGSTOP)
-        verifier = results.verifier
-        dropped = [verifier.offer(offered[at : at + 50]) for at in range(0, len(offered), 50)]
+        offer = results.verifier.offer
+        dropped = [offer(offered[at : at + 50]) for at in range(0, len(offered), 50)]
         assert sum(dropped) == 10 and not any(dropped[:-1])
-        assert verifier.offer(offered[:1]) == 1, "it is full"
+        assert offer(offered[:1]) == 1, "it is full"
         await asyncio.sleep(0)
         assert results.done == [], "what the loop has checked waits for what is before it"
-        given = [each.holds for each in verifier._waiting]
+        given = [each.holds for each in results.verifier._waiting]
         assert given[:AHEAD] == [None] * AHEAD and None not in given[AHEAD:]
         os.kill(process, signal.SIGCONT)
         await eventually(lambda: len(results.done) == MAX_WAITING)
         assert [each for each, _ in results.done] == offered[:MAX_WAITING]
         assert [holds for _, holds in results.done] == [n % 3 != 0 for n in range(MAX_WAITING)]
-        assert verifier.waiting == 0
-        assert verifier.offer(offered[:1]) == 0, "there is room again"
-        verifier.close()
+        assert results.verifier.waiting == 0
+        assert offer(offered[:1]) == 0, "there is room again"
+        results.verifier.close()
 
     run(test)
 
 
-def test_the_loop_checks_all_when_the_second_process_has_ended() -> None:
+@pytest.mark.parametrize("patience_s", [60.0, 0.01])
+def test_the_loop_checks_all_when_the_second_process_has_ended_or_stands_still(
+    monkeypatch: pytest.MonkeyPatch, patience_s: float
+) -> None:
+    monkeypatch.setattr(verifier, "PATIENCE_S", patience_s)
+
     async def test() -> None:
         offered = checked(range(MANY))
         results = Results()
@@ -285,9 +295,12 @@ def test_the_loop_checks_all_when_the_second_process_has_ended() -> None:
         results.verifier.offer(offered)
         assert results.done == []
         with structlog.testing.capture_logs() as logs:
-            os.kill(process, signal.SIGKILL)
+            if patience_s > 1:
+                os.kill(process, signal.SIGKILL)
             await eventually(lambda: len(results.done) == MANY)
-        assert [entry["log_level"] for entry in logs] == ["warning"]
+        (entry,) = logs
+        assert entry["log_level"] == "warning"
+        assert ("has ended" if patience_s > 1 else "stands still") in entry["event"]
         results.verifier.offer(offered)
         assert results.done == 2 * [(each, n % 3 != 0) for n, each in enumerate(offered)]
         assert results.verifier._process is None, "it is not started again and again"
