@@ -144,8 +144,10 @@ def _route_logging(level: str, formatter: logging.Formatter, pipe: LogPipe) -> N
     root = logging.getLogger()
     root.handlers[:] = [pipe]
     root.setLevel(level.upper())
-    for library in ("uvicorn", "uvicorn.error", "asyncio"):
+    for library in ("uvicorn", "asyncio"):
         logging.getLogger(library).setLevel(max(root.level, logging.WARNING))
+    # Its warnings tell what a client has sent, a line each: whoever likes could fill a disk.
+    logging.getLogger("uvicorn.error").setLevel(max(root.level, logging.ERROR))
 
 
 def _route_the_rest() -> None:

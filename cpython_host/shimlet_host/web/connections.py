@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 import h11
+import structlog
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -25,6 +26,8 @@ HEAD_TIMEOUT_S = 10.0  # from its first byte, and for the first byte of a new co
 NO_HTTP = "This is not a request of HTTP/1.1."
 SLOW_HEAD = "The head of the request was not complete in time."
 CROWDED = "Too many connections are open: try again in a moment."
+
+log = structlog.get_logger()
 
 
 class ClientConnection(H11Protocol):
@@ -65,6 +68,8 @@ class ClientConnection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What came cannot be read."""
+        host = self.client[0] if self.client else ""
+        log.debug("a web client sent what is no HTTP", host=host)
         self._refuse(400, NO_HTTP)
 
     def _await_head(self) -> None:
