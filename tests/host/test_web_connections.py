@@ -126,6 +126,24 @@ def test_what_is_no_http_gets_a_sentence(nonsense: bytes) -> None:
     serve(conversation)
 
 
+def test_head_is_answered_as_get_without_the_body() -> None:
+    async def answered(server: WebServer, method: str, path: str) -> tuple[str, str]:
+        reader, writer = await connect(server)
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        return "\n".join(line for line in head.splitlines() if "date:" not in line), body
+
+    async def conversation(server: WebServer) -> None:
+        for path in ("/livez", "/readyz", "/nothing"):
+            head, body = await answered(server, "GET", path)
+            assert body and await answered(server, "HEAD", path) == (head, "")
+        head, _ = await answered(server, "HEAD", "/events")
+        assert head.startswith("HTTP/1.1 405")
+
+    serve(conversation)
+
+
 def test_too_many_connections_are_told_so_and_room_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,7 +14,7 @@ from shimlet_host.web.callers import Callers
 from shimlet_host.web.docs_page import install_docs
 from shimlet_host.web.document import DESCRIPTION, TAGS, install_document, operation_id
 from shimlet_host.web.errors import install_error_model
-from shimlet_host.web.limits import BoundedBody, FaultBoundary
+from shimlet_host.web.limits import BoundedBody, FaultBoundary, HeadAsGet
 from shimlet_host.web.routes import (
     autopeering_routes,
     manual_peering_routes,
@@ -42,6 +42,7 @@ def create_app(node: NodeApi, access: Access | None = None) -> FastAPI:
     for routes in (manual_peering_routes, autopeering_routes, message_routes, node_routes):
         app.include_router(routes(node))
     # The one added last is the outermost.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BoundedBody)
     app.add_middleware(Callers, access=access)
     app.add_middleware(FaultBoundary)

@@ -1,4 +1,5 @@
-"""What surrounds every request, in plain ASGI: bodies are bounded, faults contained.
+"""What surrounds every request, in plain ASGI: bodies are bounded, faults contained, and HEAD is
+answered like GET.
 
 In: a request. Out: the app's answer; or 413 for a large body, 408 for a slow one, 500 for a fault
 of ours. Who may call at all is up to `callers.py`. Called by uvicorn, through `create_app`.
@@ -20,6 +21,7 @@ MAX_BODY = 1024 * 1024  # bytes; the largest message takes 400 KB when JSON esca
 # thrown away first.
 MAX_THROWN_AWAY = 8 * 1024 * 1024
 BODY_TIMEOUT_S = 10.0
+ENDLESS = "/events"  # a GET that ends only when the client goes: of this HEAD gets 405
 
 log = structlog.get_logger()
 
@@ -47,6 +49,18 @@ class FaultBoundary:
             log.error("a web request failed", path=scope["path"], exc_info=error)
             if not started:
                 await error_answer(500, OWN_FAULT)(scope, receive, send)
+
+
+class HeadAsGet:
+    """What watches nodes often asks by HEAD. uvicorn leaves the body of such an answer out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD" and scope["path"] != ENDLESS:
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
 
 
 class BoundedBody:
