@@ -92,16 +92,12 @@ def _callers(node: NodeApiClient) -> list[dict[str, Any]]:
 
 
 def _caller(pending: Mapping[str, Any]) -> dict[str, Any]:
+    from shimlet_host.doctor.diagnose import Finding
+
     key = pending["publicKey"]
-    return {
-        "publicKey": key,
-        "alias": "",
-        "about": "pending",
-        "cause": "key-not-listed",
-        "sentence": f"Called from {pending.get('remoteIP')}, and is not listed here.",
-        "remedy": f"shimlet peers accept {key}",
-        "candidates": (),
-    }
+    said = f"Called from {pending.get('remoteIP')}, and is not listed here."
+    finding = Finding("key-not-listed", said, f"shimlet peers accept {key}")
+    return {"publicKey": key, "alias": "", "about": "pending", **asdict(finding)}
 
 
 def _reachability(node: NodeApiClient) -> list[dict[str, Any]]:
@@ -162,14 +158,11 @@ def _about(node: NodeApiClient, peer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _disabled(key: str, peer: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "publicKey": key,
-        "alias": peer.get("alias", ""),
-        "cause": "disabled",
-        "sentence": "The operator of the full node disabled this peer.",
-        "remedy": f"shimlet peers enable {key}",
-        "candidates": (),
-    }
+    from shimlet_host.doctor.diagnose import Finding
+
+    said = "The operator of the full node disabled this peer."
+    finding = Finding("disabled", said, f"shimlet peers enable {key}")
+    return {"publicKey": key, "alias": peer.get("alias", ""), **asdict(finding)}
 
 
 def _with_board(node: NodeApiClient, port: str, peer: str) -> dict[str, Any]:
