@@ -456,8 +456,8 @@ def test_doctor_says_why_and_what_to_do(a: NodeProcess, b: NodeProcess, stranger
     done = at(a, "doctor", "attic")
     assert done.status == 1 and f"{b.public_key} (attic)" in done.out
     findings = at(a, "doctor", "--json").data
-    assert [(each["publicKey"], each.get("about")) for each in findings] == [
-        (b.public_key, None),
+    assert [(each["publicKey"], each["about"]) for each in findings] == [
+        (b.public_key, ""),
         (a.public_key, "autopeering"),
         *[(a.public_key, "reachability")] * 2,
     ]
@@ -465,6 +465,8 @@ def test_doctor_says_why_and_what_to_do(a: NodeProcess, b: NodeProcess, stranger
     at(a, "peers", "disable", "attic")
     finding = at(a, "doctor", b.public_key, "--json").data[0]
     assert finding["cause"] == "disabled"
+    for each in findings[1:]:
+        assert set(finding) == set(each) - {"protocol", "address"}, "the same for all"
     remedy = finding["remedy"].split()
     assert at(a, *remedy[1:]).status == 0
     at(a, "peers", "add", one_string(b))

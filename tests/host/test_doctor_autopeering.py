@@ -57,7 +57,7 @@ def found(node: NodeProcess, cause: str, about: str) -> dict[str, Any]:
     while True:
         status, findings = doctor(node)
         for each in findings:
-            if (each["cause"], each.get("about")) == (cause, about):
+            if (each["cause"], each["about"]) == (cause, about):
                 assert status == 1
                 return each
         assert time.monotonic() < deadline, findings
@@ -68,7 +68,7 @@ def is_well(node: NodeProcess) -> bool:
     if not announced(node.config.parent / "shimletdb"):
         return False
     done = shimlet("doctor", "--config", node.config, "--json")
-    whole = [each["cause"] for each in done.data if each.get("about") == "autopeering"]
+    whole = [each["cause"] for each in done.data if each["about"] == "autopeering"]
     return done.status == 0 and whole == ["well"]
 
 
@@ -235,7 +235,7 @@ def test_a_closed_udp_port_and_an_entry_node_known_by_hand(tmp_path: Path, a: Au
         a.stop()
         finding = found(node, "closed-udp-port", "the entry node")
         _, both = doctor(node, "attic")
-        assert [each.get("about", "by hand") for each in both] == ["by hand", "the entry node"]
+        assert [each["about"] for each in both] == ["", "the entry node"]
         assert both[1] == finding and both[0]["cause"] != "connected"
         port = a.udp.rpartition(":")[2]
         assert f"UDP port {port} of 127.0.0.1" in finding["sentence"]

@@ -172,7 +172,7 @@ def test_the_doctor_tells_it_and_finds_no_fault_in_it(tmp_path: Path) -> None:
         assert f"TCP 127.0.0.2:{port} refuses connections. Forward TCP port {port}" in second
         assert third == "Reachability, UDP: Autopeering is off: there is no UDP port to reach."
         done = shimlet("doctor", "--api", node.url, "--json")
-        found = [each for each in done.data if each.get("about") == "reachability"]
+        found = [each for each in done.data if each["about"] == "reachability"]
         assert done.status == 0 and [each["cause"] for each in found] == [
             "refused",
             "refused",

@@ -28,6 +28,7 @@ from .state import state
 if TYPE_CHECKING:
     from shimlet_host.doctor.api import NodeApiClient
     from shimlet_host.doctor.autopeering.findings import AutoFinding
+    from shimlet_host.doctor.diagnose import Finding
 
 
 SHOWN_CALLERS = 5  # of those that wait, the newest; `shimlet peers pending` shows all
@@ -153,16 +154,19 @@ def _about(node: NodeApiClient, peer: dict[str, Any]) -> dict[str, Any]:
     key = peer["publicKey"]
     if peer.get("enabled") is False:
         return _disabled(key, peer)
-    finding = diagnose(gather(node, key))
-    return {"publicKey": key, "alias": peer.get("alias", ""), **asdict(finding)}
+    return _known(key, peer, diagnose(gather(node, key)))
+
+
+def _known(key: str, peer: Mapping[str, Any], finding: Finding) -> dict[str, Any]:
+    about = {"publicKey": key, "alias": peer.get("alias", ""), "about": ""}
+    return {**about, **asdict(finding)}
 
 
 def _disabled(key: str, peer: dict[str, Any]) -> dict[str, Any]:
     from shimlet_host.doctor.diagnose import Finding
 
     said = "The operator of the full node disabled this peer."
-    finding = Finding("disabled", said, f"shimlet peers enable {key}")
-    return {"publicKey": key, "alias": peer.get("alias", ""), **asdict(finding)}
+    return _known(key, peer, Finding("disabled", said, f"shimlet peers enable {key}"))
 
 
 def _with_board(node: NodeApiClient, port: str, peer: str) -> dict[str, Any]:
@@ -180,23 +184,22 @@ def _with_board(node: NodeApiClient, port: str, peer: str) -> dict[str, Any]:
         fail(f"The board on {port} is {key}, and not {peer}.")
     if entry.get("enabled") is False:
         return _disabled(key, entry)
-    found = {"publicKey": key, "alias": entry.get("alias", ""), "who": who_dials(evidence)}
-    return {**found, **asdict(diagnose(evidence))}
+    return {**_known(key, entry, diagnose(evidence)), "who": who_dials(evidence)}
 
 
 def _print_findings(findings: list[dict[str, Any]]) -> None:
     from .board_tables import plain
 
-    if all(finding.get("about") == "autopeering" for finding in findings):
+    if all(finding["about"] == "autopeering" for finding in findings):
         typer.echo("No peer is known: shimlet peers add KEY@HOST:PORT")
     for finding in findings:
-        note = finding["alias"] or finding.get("about", "")
+        note = finding["alias"] or finding["about"]
         typer.echo(f"{plain(finding['publicKey'])}{f' ({plain(note)})' if note else ''}")
         if finding.get("who"):
             typer.echo(f"  {finding['who']}")
         typer.echo(f"  {finding['cause']}: {plain(finding['sentence'])}")
         if finding["remedy"]:
-            where = f" at {finding['at']}" if finding.get("at") else ""
+            where = f" at {finding['at']}" if finding["at"] else ""
             typer.echo(f"  What to do{where}:\n    {plain(finding['remedy'])}")
 
 
