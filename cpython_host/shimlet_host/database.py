@@ -46,6 +46,7 @@ class Database:
         self._loss = loss
         self._warn = warn
         self._closed = False  # in the middle of mending
+        self.failing = False  # since complain() warned; whoever writes says when it works again
         self._connection = self._open_or_rebuild()
 
     def rows(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
@@ -69,6 +70,13 @@ class Database:
     def close(self) -> None:
         """Closes the file; safe to call twice."""
         self._connection.close()
+
+    def complain(self, error: sqlite3.Error, consequence: str) -> None:
+        """One warning for each time that it starts to fail; damage is mended at once."""
+        if self.mend(error) or self.failing:
+            return
+        self.failing = True
+        self._warn(f"{consequence} {trouble(self.path, error)}")
 
     def mend(self, error: sqlite3.Error) -> bool:
         """Makes the file anew if `error` says that it is damaged. False if it says otherwise, or

@@ -32,6 +32,7 @@ CREATE TABLE messages (
 _PUT_MESSAGE = "INSERT OR IGNORE INTO messages (id, data, received, source) VALUES (?, ?, ?, ?)"
 # Numbers have no gaps, because only the oldest messages are ever deleted.
 _DROP_OLD = "DELETE FROM messages WHERE number <= (SELECT max(number) FROM messages) - ?"
+_NOT_STORED = "Messages are not stored any more; the node goes on, with the newest in memory."
 _NEWEST = "SELECT id, data, received, source FROM messages ORDER BY number DESC LIMIT ?"
 
 
@@ -47,10 +48,8 @@ class MessageStore:
     ) -> None:
         self.stored = 0  # written since the start
         self.lost = 0  # could not be written, and were let go
-        self._warn = warn
         self._clock = clock
         self._max_messages = max_messages
-        self._warned = False
         self._unwritten: OrderedDict[bytes, StoredMessage] = OrderedDict()  # oldest first
         self._unwritten_bytes = 0
         self._database = Database(
@@ -73,7 +72,7 @@ class MessageStore:
             return
         self._unwritten[message_id] = StoredMessage(message_id, data, self._clock(), source)
         self._unwritten_bytes += len(data)
-        if self._unwritten_bytes > MAX_UNWRITTEN_BYTES and not self._warned:
+        if self._unwritten_bytes > MAX_UNWRITTEN_BYTES and not self._database.failing:
             self.flush()  # a disk that fails is tried by the next regular flush alone
         while self._unwritten_bytes > MAX_UNWRITTEN_BYTES:
             self._let_go(1)
@@ -86,7 +85,7 @@ class MessageStore:
         try:
             rows = self._database.rows("SELECT data FROM messages WHERE id = ?", (message_id,))
         except sqlite3.Error as error:
-            self._complain(error)
+            self._database.complain(error, _NOT_STORED)
             return None
         return bytes(rows[0][0]) if rows else None
 
@@ -107,7 +106,7 @@ class MessageStore:
         try:
             self._write(list(self._unwritten.values()))
         except sqlite3.Error as error:
-            self._complain(error)
+            self._database.complain(error, _NOT_STORED)
             return
         self._unwritten.clear()
         self._unwritten_bytes = 0
@@ -118,7 +117,7 @@ class MessageStore:
             connection.executemany(_PUT_MESSAGE, rows)
             connection.execute(_DROP_OLD, (self._max_messages,))
         self.stored += len(rows)
-        self._warned = False
+        self._database.failing = False
 
     def _let_go(self, count: int) -> None:
         """The oldest of those that could not be written are lost, as far as the disk goes."""
@@ -126,14 +125,3 @@ class MessageStore:
             _, message = self._unwritten.popitem(last=False)
             self._unwritten_bytes -= len(message.data)
         self.lost += count
-
-    def _complain(self, error: sqlite3.Error) -> None:
-        """One warning for each time that writing starts to fail; damage is mended at once."""
-        if self._database.mend(error):
-            return
-        if not self._warned:
-            self._warned = True
-            self._warn(
-                "Messages are not stored any more; the node goes on, with the newest in memory."
-                f" {trouble(self._database.path, error)}"
-            )

@@ -156,7 +156,7 @@ def test_messages_that_turn_out_damaged_later_are_mended(tmp_path: Path) -> None
     store.messages.flush()
     damage = sqlite3.DatabaseError("database disk image is malformed")
     damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    store.messages._complain(damage)
+    store.messages._database.complain(damage, "Nothing is stored.")
     assert len(warnings) == 1 and "messages.db was damaged" in warnings[0]
     store.messages.put(message_id(2), b"two")
     assert [m.data for m in store.messages.newest(5)] == [b"two"]
