@@ -17,7 +17,7 @@ from typing import Any
 from shimlet_host.autopeering.chains import ChainRecord
 from shimlet_host.autopeering.parameters import CHAIN_LIFETIME_S, MAX_CHAINS
 from shimlet_host.autopeering.peers import Peer
-from shimlet_host.database import Database, trouble
+from shimlet_host.database import Database
 
 MAX_PEERS = 500  # half of maxManaged, so that a start from dead ones leaves room for new ones
 PEER_LIFETIME_S = 30 * 24 * 3600
@@ -40,6 +40,7 @@ CREATE TABLE chains (
 ) WITHOUT ROWID
 """
 _INTERVAL = "CREATE TABLE IF NOT EXISTS chain_interval (seconds INTEGER NOT NULL)"
+_NOT_KEPT = "Peers found by autopeering are not kept any more; the node goes on."
 _PUT_PEER = "INSERT OR REPLACE INTO peers VALUES (?, ?, ?, ?)"
 _PUT_CHAIN = "INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?)"
 _PEERS = """
@@ -60,9 +61,7 @@ class AutopeeringStore:
     def __init__(
         self, folder: Path, warn: Callable[[str], None], clock: Callable[[], float] = time.time
     ) -> None:
-        self._warn = warn
         self._clock = clock
-        self._warned = False
         self._written = 0
         self._peers: dict[bytes, tuple[str, int, float]] = {}
         self._chains: dict[bytes, ChainRecord] = {}
@@ -99,12 +98,14 @@ class AutopeeringStore:
             with self._database.transaction() as connection:
                 connection.execute(_INTERVAL)
                 found = connection.execute("SELECT seconds FROM chain_interval").fetchall()
-                if found and found != [(interval_s,)]:
+                if found == [(interval_s,)]:
+                    return
+                if found:
                     connection.execute("DELETE FROM chains")
                 connection.execute("DELETE FROM chain_interval")
                 connection.execute("INSERT INTO chain_interval VALUES (?)", (interval_s,))
         except sqlite3.Error as error:
-            self._complain(error)
+            self._database.complain(error, _NOT_KEPT)
 
     def verified(self, peer: Peer) -> None:
         """A peer answered from this address."""
@@ -126,9 +127,9 @@ class AutopeeringStore:
             with self._database.transaction() as connection:
                 connection.executemany(_PUT_PEER, peers)
                 connection.executemany(_PUT_CHAIN, chains)
-            self._warned = False
+            self._database.failing = False
         except sqlite3.Error as error:
-            self._complain(error)
+            self._database.complain(error, _NOT_KEPT)
         self._written += len(peers) + len(chains)
         if self._written >= PRUNE_EVERY:
             self._prune()
@@ -144,21 +145,11 @@ class AutopeeringStore:
                 statement = _PRUNE.format(table="chains", time="last_seen")
                 connection.execute(statement, (now - CHAIN_LIFETIME_S, MAX_CHAINS))
         except sqlite3.Error as error:
-            self._complain(error)
+            self._database.complain(error, _NOT_KEPT)
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             return self._database.rows(statement, values)
         except sqlite3.Error as error:
-            self._complain(error)
+            self._database.complain(error, _NOT_KEPT)
             return []
-
-    def _complain(self, error: sqlite3.Error) -> None:
-        """One warning for each time that it starts to fail; damage is mended at once."""
-        if self._database.mend(error) or self._warned:
-            return
-        self._warned = True
-        self._warn(
-            "Peers found by autopeering are not kept any more; the node goes on."
-            f" {trouble(self._database.path, error)}"
-        )
