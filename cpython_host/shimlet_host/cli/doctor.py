@@ -98,7 +98,7 @@ def _caller(pending: Mapping[str, Any]) -> dict[str, Any]:
     key = pending["publicKey"]
     said = f"Called from {pending.get('remoteIP')}, and is not listed here."
     finding = Finding("key-not-listed", said, f"shimlet peers accept {key}")
-    return {"publicKey": key, "alias": "", "about": "pending", **asdict(finding)}
+    return _record(key, finding, about="pending")
 
 
 def _reachability(node: NodeApiClient) -> list[dict[str, Any]]:
@@ -106,8 +106,7 @@ def _reachability(node: NodeApiClient) -> list[dict[str, Any]]:
     from shimlet_host.doctor.reach import reached_of
 
     info = node.info()
-    about = {"publicKey": info["publicKey"], "alias": "", "about": "reachability"}
-    return [{**about, **asdict(each)} for each in reached_of(info)]
+    return [_record(info["publicKey"], each, about="reachability") for each in reached_of(info)]
 
 
 def _about_one(node: NodeApiClient, peer: str) -> list[dict[str, Any]]:
@@ -143,8 +142,7 @@ def _is_key(text: str) -> bool:
 
 
 def _of_autopeering(found: AutoFinding) -> dict[str, Any]:
-    about = {"publicKey": found.public_key, "alias": "", "about": found.about}
-    return {**about, **asdict(found.finding)}
+    return _record(found.public_key, found.finding, about=found.about)
 
 
 def _about(node: NodeApiClient, peer: dict[str, Any]) -> dict[str, Any]:
@@ -154,19 +152,20 @@ def _about(node: NodeApiClient, peer: dict[str, Any]) -> dict[str, Any]:
     key = peer["publicKey"]
     if peer.get("enabled") is False:
         return _disabled(key, peer)
-    return _known(key, peer, diagnose(gather(node, key)))
+    return _record(key, diagnose(gather(node, key)), peer.get("alias", ""))
 
 
-def _known(key: str, peer: Mapping[str, Any], finding: Finding) -> dict[str, Any]:
-    about = {"publicKey": key, "alias": peer.get("alias", ""), "about": ""}
-    return {**about, **asdict(finding)}
+def _record(key: str, finding: Finding, alias: str = "", about: str = "") -> dict[str, Any]:
+    """What all that is told has; `about` says what it is if it is no known peer."""
+    return {"publicKey": key, "alias": alias, "about": about, **asdict(finding)}
 
 
 def _disabled(key: str, peer: dict[str, Any]) -> dict[str, Any]:
     from shimlet_host.doctor.diagnose import Finding
 
     said = "The operator of the full node disabled this peer."
-    return _known(key, peer, Finding("disabled", said, f"shimlet peers enable {key}"))
+    finding = Finding("disabled", said, f"shimlet peers enable {key}")
+    return _record(key, finding, peer.get("alias", ""))
 
 
 def _with_board(node: NodeApiClient, port: str, peer: str) -> dict[str, Any]:
@@ -184,7 +183,8 @@ def _with_board(node: NodeApiClient, port: str, peer: str) -> dict[str, Any]:
         fail(f"The board on {port} is {key}, and not {peer}.")
     if entry.get("enabled") is False:
         return _disabled(key, entry)
-    return {**_known(key, entry, diagnose(evidence)), "who": who_dials(evidence)}
+    finding = _record(key, diagnose(evidence), entry.get("alias", ""))
+    return {**finding, "who": who_dials(evidence)}
 
 
 def _print_findings(findings: list[dict[str, Any]]) -> None:
