@@ -6,7 +6,6 @@ a sentence on stderr, or 2 for wrong arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +36,10 @@ def backup(
     if as_json:
         show_json({"file": str(file), "publicKey": made.public_key, "peers": len(made.kept.peers)})
         return
-    typer.echo(f"{file} holds the identity {made.public_key} and {_peers(made.kept.peers)}.")
+    from .tables import counted
+
+    held = counted(len(made.kept.peers), "peer")
+    typer.echo(f"{file} holds the identity {made.public_key} and {held}.")
     typer.echo("Keep it where nobody else can read it.")
 
 
@@ -72,8 +74,7 @@ def restore(
             }
         )
         return
-    typer.echo(f"{folder} holds {content.public_key} and {_peers(content.kept.peers)}.")
+    from .tables import counted
 
-
-def _peers(kept: Sequence[object]) -> str:
-    return "1 peer" if len(kept) == 1 else f"{len(kept)} peers"
+    held = counted(len(content.kept.peers), "peer")
+    typer.echo(f"{folder} holds {content.public_key} and {held}.")
