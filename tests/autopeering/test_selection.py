@@ -182,7 +182,8 @@ def test_an_accepted_neighbor_that_dialled_stays():
     assert ours.core.accepted()
 
 
-def test_two_neighbors_of_one_public_subnet_are_the_most():
+def met_three_of_one_subnet():
+    """A world, our node, and three of one public subnet, all verified and none chosen."""
     world = World()
     ours = world.node("20.0.1.1")
     others = [world.node(f"20.7.7.{number}") for number in range(1, 4)]
@@ -192,22 +193,16 @@ def test_two_neighbors_of_one_public_subnet_are_the_most():
         if node is not ours:
             node.core.add_entry_node(ours.key, ours.ip, PORT)
     world.run(30)
+    return world, ours, others
+
+
+def test_two_neighbors_of_one_public_subnet_are_the_most():
+    _, ours, others = met_three_of_one_subnet()
     assert [ask(ours, node)[1] for node in others] == [[True], [True], [False]]
 
 
-# SALT CHAIN AND THETA
-
-
 def test_whoever_says_yes_too_late_to_be_one_of_two_of_its_subnet_gets_a_drop():
-    world = World()
-    ours = world.node("20.0.1.1")
-    others = [world.node(f"20.7.7.{number}") for number in range(1, 4)]
-    for node in (ours, *others):
-        node.core.selection.chosen.size = 0
-        node.start()
-        if node is not ours:
-            node.core.add_entry_node(ours.key, ours.ip, PORT)
-    world.run(30)
+    world, ours, others = met_three_of_one_subnet()
     choose(ours)
     while ours.core.selection.choosing.asking is None:
         world.run(0.01)  # less than the answer takes
@@ -219,6 +214,9 @@ def test_whoever_says_yes_too_late_to_be_one_of_two_of_its_subnet_gets_a_drop():
     assert {peer.public_key for peer in ours.core.accepted()} == {node.key for node in two}
     assert not ours.core.chosen() and not late.core.accepted()
     assert [to for _, _, to in world.sent[since:] if to[0] == late.ip]
+
+
+# SALT CHAIN AND THETA
 
 
 def test_a_salt_of_the_same_chain_is_accepted_after_an_update():

@@ -13,28 +13,23 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from host.ports import free_port
+from host.desk_board import desk_board
 from shimlet_host.board import ports
-from shimlet_host.board.catalogue import load
 from shimlet_host.board.deploy import deploy
 from shimlet_host.board.emulator import VirtualBoard
 from shimlet_host.board.emulator.named import first_config
-from shimlet_host.board.flash import flash
 from shimlet_host.board.line import BoardLine, ask
 from shimlet_host.board.remote import mpremote
 from shimlet_host.cli import app
 from typer.testing import CliRunner
 
-CONFIG = b'{"name": "desk", "gossip": {"bindAddress": "127.0.0.1:%d"}}' % free_port()
 SHIMLET = [sys.executable, "-m", "shimlet_host", "board"]
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
     """A board with a running node."""
-    with VirtualBoard(tmp_path_factory.mktemp("node") / "flash.img") as board:
-        deploy(board.device, {"/config.json": CONFIG}, restart=False)
-        flash(board.device, load("sim"), str)
+    with desk_board(tmp_path_factory.mktemp("node") / "flash.img") as board:
         yield board
 
 

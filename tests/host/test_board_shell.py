@@ -16,20 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from host.ports import free_port
+from host.desk_board import desk_board
 from host.shell import Answer, shimlet
 from shimlet_host.board import remote
 from shimlet_host.board import shell as shell_module
-from shimlet_host.board.catalogue import load
-from shimlet_host.board.deploy import deploy
 from shimlet_host.board.emulator import VirtualBoard
-from shimlet_host.board.flash import flash
 from shimlet_host.board.line import BoardLine, ask, wait_for_node
 from shimlet_host.board.remote import DeployError
 from shimlet_host.board.shell import MAX_CODE, LineEnds, shell
 from shimlet_host.cli import board_shell
 
-CONFIG = b'{"name": "desk", "gossip": {"bindAddress": "127.0.0.1:%d"}}' % free_port()
 SHIMLET = [sys.executable, "-m", "shimlet_host", "board"]
 ENDLESS = "import time\nprint('begun')\nwhile True:\n    time.sleep(1)"
 STUBBORN = """
@@ -53,9 +49,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
     """A board with a running node."""
-    with VirtualBoard(tmp_path_factory.mktemp("node") / "flash.img") as board:
-        deploy(board.device, {"/config.json": CONFIG}, restart=False)
-        flash(board.device, load("sim"), str)
+    with desk_board(tmp_path_factory.mktemp("node") / "flash.img") as board:
         yield board
 
 

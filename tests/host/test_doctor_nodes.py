@@ -56,6 +56,16 @@ def awaits(node: NodeProcess, other: NodeProcess, cause: str) -> dict[str, Any]:
     return doctor(node, other)
 
 
+def at_a_wrong_address(
+    dialler: NodeProcess, waiter: NodeProcess, address: str, cause: str
+) -> dict[str, Any]:
+    """What the doctor finds when the one that dials lists the other there."""
+    lists(waiter, dialler, dialler.gossip)
+    unlists(dialler, waiter)
+    lists(dialler, waiter, address)
+    return awaits(dialler, waiter, cause)
+
+
 def pasted(remedy: str, node: NodeProcess, address: str = "") -> str:
     """The remedy run at a node; who pastes it fills the address in."""
     done = run_shell(remedy.replace("HOST:PORT", address), node.folder)
@@ -94,10 +104,7 @@ def test_a_name_without_an_address_is_told_and_replaced(
     nodes: tuple[NodeProcess, NodeProcess],
 ) -> None:
     dialler, waiter = nodes
-    lists(waiter, dialler, dialler.gossip)
-    unlists(dialler, waiter)
-    lists(dialler, waiter, "nobody.invalid:14666")
-    finding = awaits(dialler, waiter, "unresolved-name")
+    finding = at_a_wrong_address(dialler, waiter, "nobody.invalid:14666", "unresolved-name")
     assert "nobody.invalid:14666" in finding["sentence"] and finding["at"] == ""
     pasted(finding["remedy"], dialler, waiter.gossip)
     eventually(lambda: linked(dialler, waiter), "no link came up")
@@ -109,10 +116,7 @@ def test_something_else_at_the_address_is_told_and_replaced(
     """Here the other node's web server: a port that is easily mistaken."""
     dialler, waiter = nodes
     web = urlsplit(waiter.url).netloc
-    lists(waiter, dialler, dialler.gossip)
-    unlists(dialler, waiter)
-    lists(dialler, waiter, web)
-    finding = awaits(dialler, waiter, "changed-address")
+    finding = at_a_wrong_address(dialler, waiter, web, "changed-address")
     assert f"At {web}, " in finding["sentence"] and "no node" in finding["sentence"]
     pasted(finding["remedy"], dialler, waiter.gossip)
     eventually(lambda: linked(dialler, waiter), "no link came up")
@@ -122,10 +126,7 @@ def test_nothing_at_the_address_is_to_be_mended_at_the_peer(
     nodes: tuple[NodeProcess, NodeProcess], tmp_path: Path
 ) -> None:
     dialler, waiter = nodes
-    lists(waiter, dialler, dialler.gossip)
-    unlists(dialler, waiter)
-    lists(dialler, waiter, "127.0.0.1:9")
-    finding = awaits(dialler, waiter, "closed-port")
+    finding = at_a_wrong_address(dialler, waiter, "127.0.0.1:9", "closed-port")
     assert "TCP port 9 of 127.0.0.1" in finding["sentence"] and finding["at"] == "the peer"
     said = run_shell(f"shimlet doctor {waiter.public_key}", dialler.folder).stdout
     assert "What to do at the peer:" in said

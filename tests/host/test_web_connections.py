@@ -11,17 +11,19 @@ import httpx
 import pytest
 from host.test_web import RecordingNode
 from shimlet_host.web import WebServer, connections, create_app
+from starlette.types import ASGIApp
 
 PATIENCE_S = 30
 Talk = Callable[[WebServer], Awaitable[None]]
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def serve(conversation: Talk) -> None:
-    """Runs a conversation over real sockets."""
+def serve(conversation: Talk, app: ASGIApp | None = None) -> None:
+    """Runs a conversation with the web API, or with another app, over real sockets."""
 
     async def run() -> None:
-        server = WebServer(create_app(RecordingNode()), "127.0.0.1", 0)
+        served = app or create_app(RecordingNode())
+        server = WebServer(served, "127.0.0.1", 0, sockets=app is not None)
         await server.start()
         try:
             async with asyncio.timeout(PATIENCE_S):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from host.test_web_connections import Talk, connect, serve
+from host.auto_nodes import eventually
+from host.test_web_connections import PATIENCE_S, connect, serve
 from shimlet_host.web import WebServer, stalls
 from shimlet_host.web.stalls import LOOK_S, STALL_S, Stalls, _taken
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-PATIENCE_S = 30
 FULL = 64 * 1024 * 1024  # bytes: more than all buffers between two programs on a machine
 
 
@@ -140,54 +140,31 @@ UPGRADE = (
 )
 
 
-def with_app(app: ASGIApp, conversation: Talk) -> None:
-    """Runs a conversation over real sockets."""
-
-    async def run() -> None:
-        server = WebServer(app, "127.0.0.1", 0, sockets=True)
-        await server.start()
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await conversation(server)
-        finally:
-            await server.stop()
-
-    asyncio.run(run())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Looks again and again."""
-    for _ in range(100 * PATIENCE_S):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError
-
-
 @pytest.mark.parametrize("request_head", [GET, GET + UPGRADE], ids=["http", "websocket"])
 def test_who_asks_and_does_not_read_is_cut(request_head: bytes, impatient: None) -> None:
     async def conversation(server: WebServer) -> None:
         with socket.create_connection(server.address) as client:
             client.sendall(request_head + b"\r\n")
-            await until(lambda: len(server._transports()) == 1)
-            await until(lambda: not server._transports())
+            await eventually(lambda: len(server._transports()) == 1, "it does not come")
+            await eventually(lambda: not server._transports(), "it is not cut")
             client.settimeout(PATIENCE_S)
             with pytest.raises(ConnectionResetError):
                 while client.recv(1 << 20):  # what had arrived is there
                     pass
 
-    with_app(large, conversation)
+    serve(conversation, large)
 
 
 def test_the_kernel_tells_how_much_has_arrived() -> None:
     async def conversation(server: WebServer) -> None:
         reader, writer = await connect(server)
-        await until(lambda: len(server._transports()) == 1)
+        await eventually(lambda: len(server._transports()) == 1, "it does not come")
         (transport,) = server._transports()
         before = _taken(transport)
         writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = await reader.readuntil(b'ok"}')
-        await until(lambda: _taken(transport) == before + len(answer))
+        arrived = before + len(answer)
+        await eventually(lambda: _taken(transport) == arrived, "the kernel does not tell")
         writer.close()
 
     serve(conversation)
@@ -201,18 +178,22 @@ async def quiet(scope: Scope, receive: Receive, send: Send) -> None:
             pass
 
 
+async def assert_stays(reader: asyncio.StreamReader) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.5):  # three times as long as an answer may stand still
+            while await reader.read(100):
+                pass
+
+
 def test_a_websocket_may_be_quiet(impatient: None) -> None:
     async def conversation(server: WebServer) -> None:
         reader, writer = await connect(server)
         writer.write(GET + UPGRADE + b"\r\n")
         await reader.readuntil(b"\r\n\r\n")
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1.5):  # three times as long as an answer may stand still
-                while await reader.read(100):
-                    pass
+        await assert_stays(reader)
         writer.close()
 
-    with_app(quiet, conversation)
+    serve(conversation, quiet)
 
 
 def test_an_event_stream_may_be_quiet(impatient: None) -> None:
@@ -220,10 +201,7 @@ def test_an_event_stream_may_be_quiet(impatient: None) -> None:
         reader, writer = await connect(server)
         writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b": open\n\n")
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1.5):  # three times as long as an answer may stand still
-                while await reader.read(100):
-                    pass
+        await assert_stays(reader)
         writer.close()
 
     serve(conversation)
